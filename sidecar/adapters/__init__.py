@@ -1,0 +1,1 @@
+"""Shells: wire messages to core calls and back."""

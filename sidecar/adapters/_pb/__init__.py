@@ -1,0 +1,1 @@
+"""Generated messages; made by `make proto`, never edited."""

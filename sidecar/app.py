@@ -1,0 +1,109 @@
+"""The composition root: the only module that knows concrete classes; it turns files into a `Snapshot`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sidecar import config
+from sidecar.backends.hyperscan_scanner import HyperscanScanner
+from sidecar.backends.re_scanner import ReScanner
+from sidecar.core.engine import Engine, Lane
+from sidecar.core.plan import GateTable, build_table, compile_plan
+from sidecar.model import TARGETS
+from sidecar.rules.bundle import Bundle, read_bundle
+from sidecar.rules.policy import PolicyDocument, Profile, read_policy, resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sidecar.core.scan import Recognizer, Scanner
+
+# Applications and routes come from callers; so many lanes are kept, and the rest are compiled anew.
+_LANES_KEPT = 1024
+
+
+class Snapshot:
+    """Rules, policy and compiled database that belong together; a request keeps the one it began with.
+
+    Args:
+        bundle: the rules.
+        policy: what to do about their findings.
+        table: the gates that `scanner` was built from.
+        scanner: runs them.
+    """
+
+    def __init__(self, bundle: Bundle, policy: PolicyDocument, table: GateTable, scanner: Scanner) -> None:
+        self.bundle = bundle
+        self.policy = policy
+        self.engine = Engine(scanner, revision=bundle.rule_set.revision)
+        self._table = table
+        self._lanes: dict[tuple[str, str], tuple[Lane, Profile]] = {}
+
+    def lane(self, application: str = "", route: str = "") -> tuple[Lane, Profile]:
+        """Return the compiled rules and policy of one application and route."""
+        known = self._lanes.get((application, route))
+        if known is None:
+            if len(self._lanes) >= _LANES_KEPT:
+                self._lanes.clear()
+            profile = resolve(self.policy, application=application, route=route)
+            known = self._lanes[application, route] = (_compile_lane(self._table, profile), profile)
+        return known
+
+
+def _compile_lane(table: GateTable, profile: Profile) -> Lane:
+    plans = {
+        target: compile_plan(
+            table,
+            target,
+            detect_paranoia=profile.detect_paranoia[target],
+            families=profile.targets[target].families,
+            excluded=profile.excluded[target],
+        )
+        for target in TARGETS
+    }
+    return Lane(plans=plans, policies=profile.targets)
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What a snapshot is made from.
+
+    Args:
+        rules: the bundle's folder; None for the one that ships.
+        policy: the name of a shipped policy, or a file.
+        scanner: `hyperscan`, or `re` for the slow reference.
+    """
+
+    rules: Path | None = None
+    policy: str = "default"
+    scanner: str = "hyperscan"
+
+
+def load_snapshot(options: Options | None = None) -> Snapshot:
+    """Read rules and policy, and compile them.
+
+    Raises:
+        BundleError: the rules have faults; all of them are named.
+        ConfigError: the policy has a fault.
+        ScannerError: the engine may not be trusted, or an expression does not compile.
+    """
+    options = options or Options()
+    bundle = read_bundle(config.read_folder(options.rules or config.shipped_rules()))
+    policy = read_policy(*config.find_policy(options.policy))
+    return compile_snapshot(bundle, policy, scanner=options.scanner)
+
+
+def compile_snapshot(bundle: Bundle, policy: PolicyDocument, *, scanner: str = "hyperscan") -> Snapshot:
+    """Compile a bundle that was read, under a policy."""
+    table = build_table(bundle.rule_set.rules, recognizers(policy))
+
+    if scanner == "hyperscan":
+        return Snapshot(bundle, policy, table, HyperscanScanner(table.gates, config.cache_folder()))
+    return Snapshot(bundle, policy, table, ReScanner(table.gates))
+
+
+def recognizers(policy: PolicyDocument) -> tuple[Recognizer, ...]:
+    """Return the entity recognizers that a policy asks for."""
+    del policy
+    return ()

@@ -1,0 +1,205 @@
+"""The fast scanner: all gates in one Hyperscan database, built once, authenticated when it comes from a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hyperscan
+import msgspec
+
+from sidecar.errors import ScannerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sidecar.core.scan import Gate
+
+# A seal precedes the blob: Hyperscan's own checksum covers only part of it, and forged blobs give wrong verdicts.
+_SEAL_BYTES = hashlib.sha256().digest_size
+
+
+class HyperscanScanner:
+    """A `Scanner` over one compiled database; safe to share between threads.
+
+    Args:
+        gates: the expressions, in the order of their indexes.
+        cache: a private folder for compiled databases; None compiles every time.
+
+    Raises:
+        ScannerError: an expression does not compile, or the engine fails its probe.
+    """
+
+    def __init__(self, gates: Sequence[Gate], cache: Path | None = None) -> None:
+        require_trustworthy_engine()
+        self._database = _load_or_compile(gates, cache)
+        self._local = threading.local()
+
+    def scan(self, text: str) -> list[int]:
+        """Return the indexes of the gates that fire in `text`."""
+        fired: list[int] = []
+        append = fired.append
+
+        def on_match(index: int, _start: int, _end: int, _flags: int, _context: object) -> None:
+            append(index)
+
+        local = self._local
+        try:
+            scratch = local.scratch
+        except AttributeError:
+            scratch = local.scratch = hyperscan.Scratch(self._database)
+        try:
+            self._database.scan(text.encode(), on_match, scratch=scratch)
+        except (hyperscan.HyperscanError, UnicodeEncodeError) as error:
+            raise ScannerError(f"the scan failed: {type(error).__name__}") from None
+        return fired
+
+
+def engine_version() -> str:
+    """Return the version and features of the Hyperscan library inside the wheel, for reports and cache keys."""
+    probe = hyperscan.Database()
+    probe.compile(expressions=[b"probe"], ids=[0], elements=1, flags=[0])
+    return f"{hyperscan.__version__} {probe.info().decode()}"
+
+
+def require_trustworthy_engine() -> None:
+    """Refuse an engine that misses matches, as Vectorscan 5.4.12 does (vectorscan issue 382).
+
+    Raises:
+        ScannerError: the probe found a miss; says which release to install.
+    """
+    database = hyperscan.Database()
+    database.compile(expressions=[rb"curl.*\|\s*python"], ids=[0], elements=1, flags=[hyperscan.HS_FLAG_DOTALL])
+    scratch = hyperscan.Scratch(database)
+    missed = 0
+    for gap in range(1, 300):
+        hits: list[int] = []
+        database.scan(b"curl" + b"x" * gap + b"| python", lambda index, *_: hits.append(index), scratch=scratch)  # noqa: B023 - called within this turn
+        missed += not hits
+    if missed:
+        raise ScannerError(
+            f"the Hyperscan engine {hyperscan.__version__} misses {missed} of 299 probes; install hyperscan==0.6.0"
+        )
+
+
+def _load_or_compile(gates: Sequence[Gate], cache: Path | None) -> hyperscan.Database:
+    if cache is None:
+        return _compile(gates)
+    key = _cache_key(cache)
+    content = hashlib.sha256(engine_version().encode() + msgspec.json.encode(gates)).hexdigest()
+    path = cache / f"{content}.hsdb"
+    blob = _read_sealed(path, key, content)
+    if blob is not None:
+        try:
+            return _deserialise(blob)
+        except hyperscan.HyperscanError:
+            path.unlink(missing_ok=True)
+    database = _compile(gates)
+    _write_sealed(path, key, content, hyperscan.dumpb(database))
+    return database
+
+
+def _deserialise(blob: bytes) -> hyperscan.Database:
+    database = hyperscan.loadb(blob, hyperscan.HS_MODE_BLOCK)
+    database.scratch = hyperscan.Scratch(database)
+    return database
+
+
+def _compile(gates: Sequence[Gate]) -> hyperscan.Database:
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    try:
+        database.compile(
+            expressions=[_expression(gate) for gate in gates],
+            ids=list(range(len(gates))),
+            elements=len(gates),
+            flags=[_flags(gate) for gate in gates],
+        )
+    except hyperscan.HyperscanError as error:
+        raise ScannerError(f"the rules do not compile: {_first_fault(gates) or error}") from None
+    return database
+
+
+def _first_fault(gates: Sequence[Gate]) -> str | None:
+    for index, gate in enumerate(gates):
+        single = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        try:
+            single.compile(expressions=[_expression(gate)], ids=[0], elements=1, flags=[_flags(gate)])
+        except hyperscan.HyperscanError as error:
+            return f"gate {index} `{gate.expression}`: {error}"
+    return None
+
+
+def _expression(gate: Gate) -> bytes:
+    if not gate.literal:
+        return gate.expression.replace("\0", r"\x00").encode()
+    # Every byte outside letters and digits as \xHH: no NUL truncates the pattern, no metacharacter is left.
+    return b"".join(
+        bytes([byte]) if chr(byte).isascii() and chr(byte).isalnum() else b"\\x%02x" % byte
+        for byte in gate.expression.encode()
+    )
+
+
+def _flags(gate: Gate) -> int:
+    flags: int = hyperscan.HS_FLAG_SINGLEMATCH
+    if gate.caseless:
+        flags |= hyperscan.HS_FLAG_CASELESS
+    if gate.literal:
+        return flags
+    flags |= hyperscan.HS_FLAG_UTF8
+    if gate.unicode:
+        flags |= hyperscan.HS_FLAG_UCP
+    if gate.prefilter:
+        flags |= hyperscan.HS_FLAG_PREFILTER
+    if gate.dotall:
+        flags |= hyperscan.HS_FLAG_DOTALL
+    if gate.multiline:
+        flags |= hyperscan.HS_FLAG_MULTILINE
+    return flags
+
+
+def _cache_key(cache: Path) -> bytes:
+    """Read this installation's cache key, or make one; the folder and the key are readable by the owner only."""
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = cache / "cache.key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        key = path.read_bytes()
+        if len(key) == _SEAL_BYTES:
+            return key
+        path.unlink()
+        return _cache_key(cache)
+    with os.fdopen(descriptor, "wb") as file:
+        key = secrets.token_bytes(_SEAL_BYTES)
+        file.write(key)
+    return key
+
+
+def _seal(key: bytes, content: str, blob: bytes) -> bytes:
+    return hmac.new(key, content.encode() + blob, hashlib.sha256).digest()
+
+
+def _read_sealed(path: Path, key: bytes, content: str) -> bytes | None:
+    try:
+        sealed = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    seal, blob = sealed[:_SEAL_BYTES], sealed[_SEAL_BYTES:]
+    if not hmac.compare_digest(seal, _seal(key, content, blob)):
+        path.unlink(missing_ok=True)
+        return None
+    return blob
+
+
+def _write_sealed(path: Path, key: bytes, content: str, blob: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(_seal(key, content, blob) + blob)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).replace(path)

@@ -1,0 +1,1 @@
+"""`sidecar inspect`: what the filter says of a text."""

@@ -1,0 +1,1 @@
+"""`sidecar rules`: lint, test and explain rules."""

@@ -1,0 +1,167 @@
+"""Step 4, confirm: the second look at what the gates named; only here do matches become findings with spans."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sidecar.model import Confirm, Finding, Pattern, Rule, Segment, View
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from sidecar.core.scan import Found, Hits, Recognizer
+
+# A rule that matches more often than this in one view says nothing new; the rest of the view is masked by the policy.
+MATCH_LIMIT = 1000
+
+
+class Candidate(msgspec.Struct, frozen=True, gc=False):
+    """A pattern of a rule that a gate asks to be confirmed."""
+
+    rule: Rule
+    pattern: Pattern
+    keywords: frozenset[int]
+    also: frozenset[int]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What one policy asks of texts with one target: gate index to the work it triggers; compiled at load."""
+
+    candidates: Mapping[int, tuple[Candidate, ...]]
+    recognizer_gates: Mapping[int, tuple[int, int]]
+    recognizers: tuple[Recognizer, ...]
+    entities: frozenset[str] | None = None
+
+
+def confirm(hits: Sequence[Hits], plans: Mapping[str, Plan]) -> list[Finding]:
+    """Confirm the gates that fired.
+
+    Args:
+        hits: the views in which gates fired.
+        plans: the plan of each target.
+
+    Returns:
+        Findings in code points of their segments, in order of views.
+
+    Raises:
+        RecognizerError: a recognizer could not inspect a text in full.
+    """
+    findings: list[Finding] = []
+    for hit in hits:
+        plan = plans[hit.view.segment.target]
+        findings.extend(_confirm_rules(hit, plan))
+        if not hit.view.chain:
+            findings.extend(_recognise(hit, plan))
+    return findings
+
+
+def _confirm_rules(hit: Hits, plan: Plan) -> Iterator[Finding]:
+    fired = frozenset(hit.gates)
+    seen: set[int] = set()
+    for gate in hit.gates:
+        for candidate in plan.candidates.get(gate, ()):
+            if id(candidate) in seen:
+                continue
+            seen.add(id(candidate))
+            if candidate.rule.transforms.issuperset(hit.view.chain) and (
+                not candidate.also or not candidate.also.isdisjoint(fired)
+            ):
+                yield from _match(candidate.rule, candidate.pattern, hit.view)
+
+
+def _match(rule: Rule, pattern: Pattern, view: View) -> Iterator[Finding]:
+    spans = _regex_spans(pattern.regex, rule, view.text) if pattern.regex else _keyword_spans(pattern, rule, view.text)
+    for count, (start, end) in enumerate(spans, 1):
+        if view.offsets is not None:
+            start, end = view.offsets[start], _end_of(view, end)  # noqa: PLW2901 - same span, mapped to the segment
+        yield Finding(
+            rule=rule.id,
+            family=rule.family,
+            start=start,
+            end=end,
+            confidence=rule.confidence,
+            segment=view.segment,
+            entity=rule.entity,
+            verdict=rule.verdict,
+            paranoia=rule.paranoia,
+            chain=view.chain,
+        )
+        if count == MATCH_LIMIT:
+            return
+
+
+def _end_of(view: View, end: int) -> int:
+    """Map the end of a span: one past the origin of its last code point, whatever was dropped behind it."""
+    assert view.offsets is not None
+    return max(view.offsets[end - 1] + 1, view.offsets[end]) if end else view.offsets[0]
+
+
+def _regex_spans(regex: re.Pattern[str], rule: Rule, text: str) -> Iterator[tuple[int, int]]:
+    # A rule without checks reports the whole match; with checks, the group that holds the value.
+    group: str | int = next((check.group for check in rule.confirm), 0)
+    if "secret" in regex.groupindex:
+        group = "secret"
+    for found in regex.finditer(text):
+        if all(CHECKS[check.name](found[check.group] or "", check) for check in rule.confirm):
+            yield found.span(group)
+
+
+def _keyword_spans(pattern: Pattern, rule: Rule, text: str) -> Iterator[tuple[int, int]]:
+    haystack = text.lower() if rule.caseless else text
+    if len(haystack) != len(text):  # lowering İ adds a code point and would shift spans
+        haystack = text
+    for keyword in pattern.keywords:
+        needle = keyword.lower() if rule.caseless else keyword
+        start = haystack.find(needle)
+        while start >= 0:
+            yield start, start + len(needle)
+            start = haystack.find(needle, start + len(needle))
+
+
+def _recognise(hit: Hits, plan: Plan) -> Iterator[Finding]:
+    fired: dict[int, list[int]] = {}
+    for gate in hit.gates:
+        owner = plan.recognizer_gates.get(gate)
+        if owner is not None:
+            fired.setdefault(owner[0], []).append(owner[1])
+    segment = hit.view.segment
+    for index, gates in fired.items():
+        for found in plan.recognizers[index].find(segment.text, gates):
+            if plan.entities is None or found.entity in plan.entities:
+                yield _entity_finding(found, segment)
+
+
+def _entity_finding(found: Found, segment: Segment) -> Finding:
+    return Finding(
+        rule=f"pii-{found.entity.lower().replace('_', '-')}",
+        family="pii",
+        start=found.start,
+        end=found.end,
+        confidence=found.confidence,
+        segment=segment,
+        entity=found.entity,
+    )
+
+
+def entropy(value: str) -> float:
+    """Return the Shannon entropy of a text in bits per character (Shannon 1948); 0 for the empty text."""
+    total = len(value)
+    return -sum(n / total * math.log2(n / total) for n in Counter(value).values()) if total else 0.0
+
+
+def luhn(value: str) -> bool:
+    """Tell whether the digits of a text pass the Luhn check (ISO/IEC 7812-1, annex B)."""
+    digits = [int(character) for character in value if character.isdigit()]
+    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
+    return len(digits) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+CHECKS: Mapping[str, Callable[[str, Confirm], bool]] = {
+    "entropy": lambda value, check: entropy(value) >= check.value,
+    "luhn": lambda value, _: luhn(value),
+}

@@ -1,0 +1,162 @@
+"""Step 5, decide: findings, score and policy give one verdict and the edits that carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from sidecar.core.operators import Operator
+from sidecar.core.sanitise import Delimiters, sanitise
+from sidecar.model import Action, Decision, Edit, Finding, Segment, Verdict
+
+# The rule named where the score alone decides; its span is the whole segment.
+SCORE_RULE = "injection-score"
+# The rule named where the policy sanitises every text with a target.
+SANITISE_RULE = "sanitise-always"
+
+
+class Response(msgspec.Struct, frozen=True):
+    """What a policy does about one kind of finding; None leaves the rule's own verdict."""
+
+    action: Action | None
+    min_confidence: float
+    operator: Operator
+
+
+class TargetPolicy(msgspec.Struct, frozen=True):
+    """A policy for texts with one target, compiled at load.
+
+    Args:
+        families: the response by family; a family that is missing is off.
+        entities: the response by entity type, before the family's.
+        block_paranoia: rules above it are reported and cannot do more.
+        flag_score: injection score from which the text is flagged; above 1: never.
+        block_score: injection score from which `score_action` is taken; above 1: never.
+        score_action: what to do at `block_score`.
+        always_sanitise: whether every text is sanitised, finding or not.
+        delimiters: what sanitised text is wrapped in.
+    """
+
+    families: Mapping[str, Response]
+    entities: Mapping[str, Response]
+    block_paranoia: int = 1
+    flag_score: float = 2.0
+    block_score: float = 2.0
+    score_action: Action = Action.BLOCK
+    always_sanitise: bool = False
+    delimiters: Delimiters = Delimiters()
+
+
+Scored = Sequence[tuple[Segment, float]]
+
+
+def decide(
+    segments: Sequence[Segment],
+    findings: Sequence[Finding],
+    scores: Scored,
+    policies: Mapping[str, TargetPolicy],
+    *,
+    revision: str,
+) -> Decision:
+    """Combine findings and scores under the policy of each target.
+
+    Args:
+        segments: the texts of the message.
+        findings: what was confirmed in them.
+        scores: the injection score of each segment, 0..1; segments without a score are 0.
+        policies: the policy of each target.
+        revision: the revision of the rules that were used.
+
+    Returns:
+        The decision; its findings carry the verdict that each one led to, in order of segments and spans.
+    """
+    judged = [item for finding in findings for item in _judge(finding, policies[finding.segment.target])]
+    for segment, score in scores:
+        judged.extend(_judge_score(segment, score, policies[segment.target], judged))
+    judged.extend(
+        (Finding(SANITISE_RULE, "sanitise", 0, len(segment.text), 1.0, segment), Action.SANITISE, _keep)
+        for segment in segments
+        if policies[segment.target].always_sanitise
+    )
+    judged.sort(key=lambda item: (item[0].segment.path, item[0].start, -item[0].end))
+    verdict = max((action.verdict for _, action, _ in judged), default=Verdict.ALLOW)
+    return Decision(
+        verdict=verdict,
+        score=max((score for _, score in scores), default=0.0),
+        findings=tuple(msgspec.structs.replace(finding, verdict=action.verdict) for finding, action, _ in judged),
+        edits=tuple(_edits(judged, policies)) if verdict is Verdict.MASK else (),
+        revision=revision,
+    )
+
+
+Judged = tuple[Finding, Action, Operator]
+
+
+def _judge(finding: Finding, policy: TargetPolicy) -> list[Judged]:
+    response = policy.entities.get(finding.entity or "") or policy.families.get(finding.family)
+    if response is None or finding.confidence < response.min_confidence:
+        return []
+    action = response.action or Action(finding.verdict.label)
+    if action is Action.ALLOW:
+        return []
+    if finding.paranoia > policy.block_paranoia:
+        action = Action.FLAG
+    return [(finding, action, response.operator)]
+
+
+def _judge_score(segment: Segment, score: float, policy: TargetPolicy, judged: Sequence[Judged]) -> list[Judged]:
+    if score < min(policy.flag_score, policy.block_score) or score <= 0:
+        return []
+    action = policy.score_action if score >= policy.block_score else Action.FLAG
+    named = any(f.segment is segment and f.family != "pii" and a.verdict >= action.verdict for f, a, _ in judged)
+    if named:  # a rule already says it, with a span
+        return []
+    finding = Finding(SCORE_RULE, "injection", 0, len(segment.text), score, segment)
+    return [(finding, action, _keep)]
+
+
+def _keep(_entity: str, text: str) -> str:
+    return text
+
+
+def _edits(judged: Sequence[Judged], policies: Mapping[str, TargetPolicy]) -> list[Edit]:
+    """Turn masks into edits; where a segment is sanitised, one edit replaces the whole of it."""
+    segments = {item[0].segment.path: item[0].segment for item in judged}
+    edits: list[Edit] = []
+    for path, segment in segments.items():
+        mine = [item for item in judged if item[0].segment.path == path]
+        masks = _resolve(mine)
+        if any(action is Action.SANITISE for _, action, _ in mine):
+            text = sanitise(apply_edits(segment.text, masks), policies[segment.target].delimiters)
+            masks = [Edit(path, 0, len(segment.text), text)]
+        edits.extend(masks)
+    return edits
+
+
+def _resolve(judged: Sequence[Judged]) -> list[Edit]:
+    """Resolve overlaps: the more confident finding wins, then the longer one, and covers the union of both spans."""
+    masks = [item for item in judged if item[1] is Action.MASK]
+    merged: list[tuple[int, int, Judged]] = []
+    for item in masks:
+        finding = item[0]
+        if merged and finding.start < merged[-1][1]:
+            start, end, other = merged[-1]
+            winner = max(other, item, key=lambda it: (it[0].confidence, it[0].end - it[0].start))
+            merged[-1] = (start, max(end, finding.end), winner)
+        else:
+            merged.append((finding.start, finding.end, item))
+    edits = []
+    for start, end, (finding, _, operator) in merged:
+        text = finding.segment.text[start:end]
+        edits.append(Edit(finding.segment.path, start, end, operator(finding.entity or finding.rule.upper(), text)))
+    return edits
+
+
+def apply_edits(text: str, edits: Sequence[Edit]) -> str:
+    """Return a text with edits applied; they must be in order and must not overlap."""
+    parts, done = [], 0
+    for edit in edits:
+        parts += (text[done : edit.start], edit.replacement)
+        done = edit.end
+    return "".join((*parts, text[done:]))

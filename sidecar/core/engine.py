@@ -1,0 +1,72 @@
+"""READ THIS FIRST: the whole data path, top to bottom, in `Engine.inspect`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sidecar.core.confirm import Plan, confirm
+from sidecar.core.decide import TargetPolicy, decide
+from sidecar.core.extract import extract
+from sidecar.core.mask import mask
+from sidecar.core.normalise import normalise
+from sidecar.core.scan import Scanner, scan
+from sidecar.core.score import score
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sidecar.core.schemas import Schema
+    from sidecar.model import Decision, Segment
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """Rules and policy for one application and route, compiled at load; by target."""
+
+    plans: Mapping[str, Plan]
+    policies: Mapping[str, TargetPolicy]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What was decided about a body, and the body that may go on: edited where the verdict is mask."""
+
+    decision: Decision
+    body: bytes
+
+
+class Engine:
+    """Inspects messages: one pass over all rules, then a second look at what fired.
+
+    Args:
+        scanner: runs all gates at once.
+        revision: the revision of the rules that were compiled into it.
+    """
+
+    def __init__(self, scanner: Scanner, *, revision: str) -> None:
+        self._scanner = scanner
+        self._revision = revision
+
+    def inspect(self, body: bytes, schema: Schema, lane: Lane) -> Outcome:
+        """Inspect one message body.
+
+        Args:
+            body: the message, decoded from any content coding.
+            schema: its format.
+            lane: rules and policy of the caller.
+
+        Raises:
+            InputError: the body cannot be read.
+            EngineError: we failed; the failure policy decides.
+        """
+        segments = extract(body, schema)
+        decision = self.judge(segments, lane)
+        return Outcome(decision, mask(body, decision.edits, schema))
+
+    def judge(self, segments: Sequence[Segment], lane: Lane) -> Decision:
+        """Inspect texts that were already extracted."""
+        views = normalise(segments)
+        hits = scan(views, self._scanner)
+        findings = confirm(hits, lane.plans)
+        scores = score(hits, findings)
+        return decide(segments, findings, scores, lane.policies, revision=self._revision)

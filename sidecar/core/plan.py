@@ -1,0 +1,91 @@
+"""What is compiled at load: the gates of all rules and recognizers, and for each target the work that a gate triggers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sidecar.core.confirm import Candidate, Plan
+from sidecar.core.scan import Gate, Recognizer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sidecar.model import Pattern, Rule
+
+
+class GateTable(msgspec.Struct, frozen=True):
+    """Every distinct gate, and who asked for it.
+
+    Args:
+        gates: what the scanner is built from, in the order of their indexes.
+        candidates: the patterns of all rules with the gates of their keywords.
+        recognizers: in the order in which plans name them.
+        recognizer_gates: gate index to (recognizer, index among its own gates).
+    """
+
+    gates: tuple[Gate, ...]
+    candidates: tuple[Candidate, ...]
+    recognizers: tuple[Recognizer, ...]
+    recognizer_gates: dict[int, tuple[int, int]]
+
+
+def build_table(rules: Sequence[Rule], recognizers: Sequence[Recognizer] = ()) -> GateTable:
+    """Collect the gates of rules and recognizers; rules that share a keyword share its gate."""
+    indexes: dict[Gate, int] = {}
+
+    def gate(wanted: Gate) -> int:
+        return indexes.setdefault(wanted, len(indexes))
+
+    def candidate(rule: Rule, pattern: Pattern) -> Candidate:
+        anchors = _anchors(rule, pattern)
+        also = frozenset(gate(Gate(keyword, caseless=rule.caseless)) for keyword in pattern.also)
+        return Candidate(rule, pattern, frozenset(gate(anchor) for anchor in anchors), also)
+
+    candidates = tuple(candidate(rule, pattern) for rule in rules for pattern in rule.patterns)
+    own = list(indexes)
+    recognizer_gates: dict[int, tuple[int, int]] = {}
+    for number, recognizer in enumerate(recognizers):
+        for index, wanted in enumerate(recognizer.gates):
+            recognizer_gates[len(own)] = (number, index)
+            own.append(wanted)
+    return GateTable(tuple(own), candidates, tuple(recognizers), recognizer_gates)
+
+
+def _anchors(rule: Rule, pattern: Pattern) -> list[Gate]:
+    if pattern.keywords:
+        return [Gate(keyword, caseless=rule.caseless) for keyword in pattern.keywords]
+    assert pattern.regex is not None
+    return [Gate(pattern.regex.pattern, literal=False, caseless=rule.caseless)]
+
+
+def compile_plan(
+    table: GateTable, target: str, *, detect_paranoia: int, families: Collection[str], excluded: Collection[str]
+) -> Plan:
+    """Work out what a policy asks of texts with one target.
+
+    Args:
+        table: all gates.
+        target: one of `TARGETS`.
+        detect_paranoia: rules above it do not run.
+        families: the families that are on.
+        excluded: ids of rules that are switched off.
+    """
+    by_gate: dict[int, list[Candidate]] = defaultdict(list)
+    for candidate in table.candidates:
+        rule = candidate.rule
+        if (
+            target in rule.targets
+            and rule.paranoia <= detect_paranoia
+            and rule.family in families
+            and rule.id not in excluded
+        ):
+            for gate in candidate.keywords:
+                by_gate[gate].append(candidate)
+    return Plan(
+        candidates={gate: tuple(items) for gate, items in by_gate.items()},
+        recognizer_gates=table.recognizer_gates if "pii" in families else {},
+        recognizers=table.recognizers,
+    )

@@ -1,0 +1,93 @@
+"""Step 3, scan: which gates fire in a view; every rule, recognizer and feature is asked for in one pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sidecar.model import View
+
+
+class Gate(msgspec.Struct, frozen=True, gc=False):
+    r"""An expression that must be present for its users to have anything to find.
+
+    Args:
+        expression: a literal, or a regular expression in the common subset of Hyperscan and Python.
+        literal: whether `expression` is taken literally.
+        caseless: ASCII letters match in either case.
+        prefilter: the scanner may over-approximate the expression (look-around, back-references).
+        dotall: `.` matches line ends, too.
+        multiline: `^` and `$` match at line ends, too.
+        unicode: `\\w`, `\\d`, `\\s`, `\\b` and letter case follow Unicode.
+    """
+
+    expression: str
+    literal: bool = True
+    caseless: bool = True
+    prefilter: bool = False
+    dotall: bool = False
+    multiline: bool = False
+    unicode: bool = False
+
+
+class Scanner(Protocol):
+    """Runs all gates over a text at once.
+
+    The answer is a superset of the gates that match, each index once, in any order; missing one is a defect.
+    """
+
+    def scan(self, text: str) -> Sequence[int]:
+        """Return the indexes of the gates that fire in `text`.
+
+        Raises:
+            ScannerError: the scan could not be carried out; never an empty answer instead.
+        """
+        ...
+
+
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """An entity that a recognizer found, in code points of the text it was given."""
+
+    entity: str
+    start: int
+    end: int
+    confidence: float
+
+
+class Recognizer(Protocol):
+    """Finds entities; asked only when one of its gates fired."""
+
+    gates: Sequence[Gate]
+
+    def find(self, text: str, fired: Sequence[int]) -> Sequence[Found]:
+        """Find the entities of a text.
+
+        Args:
+            text: the segment's own text.
+            fired: indexes into `gates` of those that fired.
+
+        Raises:
+            RecognizerError: the text could not be inspected in full.
+        """
+        ...
+
+
+class Hits(msgspec.Struct, frozen=True, gc=False):
+    """A view and the gates that fired in it."""
+
+    view: View
+    gates: Sequence[int]
+
+
+def scan(views: Sequence[View], scanner: Scanner) -> list[Hits]:
+    """Scan every view; views in which nothing fired are left out."""
+    hits = []
+    for view in views:
+        gates = scanner.scan(view.text)
+        if gates:
+            hits.append(Hits(view, gates))
+    return hits

@@ -1,0 +1,270 @@
+"""The policy file: per application, route, direction and role, which families act, how, and within which limits."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from sidecar.core.decide import Response, TargetPolicy
+from sidecar.core.operators import build_operator
+from sidecar.core.sanitise import Delimiters
+from sidecar.errors import BundleError, ConfigError
+from sidecar.model import TARGETS, Action, OperatorConfig
+from sidecar.rules.documents import line_of, load
+
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Level = Annotated[int, msgspec.Meta(ge=0, le=4)]
+Mode = Literal["open", "closed"]
+ActionName = Literal["rule", "off", "allow", "flag", "sanitise", "mask", "block"]
+
+
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A struct that refuses keys it does not know."""
+
+
+class OperatorSettings(msgspec.Struct, frozen=True):
+    """A masking operator, by Presidio's name, with its parameters under `params`."""
+
+    name: str
+    params: dict[str, Any] = {}
+
+
+class EntitySettings(Strict, frozen=True):
+    """What to do about one entity type; what is left out comes from the family."""
+
+    action: ActionName | None = None
+    min_confidence: Fraction | None = None
+    operator: OperatorSettings | None = None
+
+
+class FamilySettings(Strict, frozen=True):
+    """What to do about the findings of one family; `rule` leaves it to each rule's own verdict."""
+
+    action: ActionName | None = None
+    min_confidence: Fraction | None = None
+    operator: OperatorSettings | None = None
+    entities: dict[str, EntitySettings] = {}
+
+
+class Paranoia(Strict, frozen=True):
+    """How much noise is wanted: rules up to `detect` run; rules above `block` can only flag."""
+
+    detect: Level = 1
+    block: Level = 1
+
+
+class Threshold(Strict, frozen=True):
+    """Injection scores from which a text is flagged, and from which `action` is taken."""
+
+    flag: Fraction = 0.5
+    block: Fraction = 0.8
+    action: ActionName = "block"
+
+
+class Failure(Strict, frozen=True):
+    """What happens to a message when we fail: `closed` refuses it, `open` lets it pass and counts it."""
+
+    request: Mode = "closed"
+    response: Mode = "closed"
+
+
+class Limits(Strict, frozen=True):
+    """Length limits; a message beyond one of them is refused with 413.
+
+    Args:
+        body_bytes: length of a body on the wire and after decoding its content coding.
+        text_chars: length of one text, in code points.
+    """
+
+    body_bytes: Annotated[int, msgspec.Meta(ge=1)] = 10 * 2**20
+    text_chars: Annotated[int, msgspec.Meta(ge=1)] = 5 * 2**20
+
+
+class Sanitising(Strict, frozen=True):
+    """How `sanitise` wraps a text, and the targets whose every text is sanitised, finding or not."""
+
+    opening: Annotated[str, msgspec.Meta(min_length=2)] = "<user_input>"
+    closing: Annotated[str, msgspec.Meta(min_length=2)] = "</user_input>"
+    always: tuple[str, ...] = ()
+
+
+class Exclusion(Strict, frozen=True):
+    """A rule that is switched off for an application or route; the reason is mandatory."""
+
+    rule: str
+    reason: Annotated[str, msgspec.Meta(min_length=5)]
+    application: str = "*"
+    route: str = "*"
+    target: str = "*"
+
+
+class Override(Strict, frozen=True):
+    """Settings for some of the traffic; all that match are applied, in order.
+
+    Args:
+        application: glob over the application's name.
+        route: glob over the request path.
+        direction: `request` or `response`.
+        role: glob over what follows the dot in a target, such as `user` or `tool_*`.
+    """
+
+    application: str = "*"
+    route: str = "*"
+    direction: Literal["request", "response", "*"] = "*"
+    role: str = "*"
+    paranoia: Paranoia | None = None
+    threshold: Threshold | None = None
+    failure: Failure | None = None
+    families: dict[str, FamilySettings] = {}
+
+
+class Ner(Strict, frozen=True):
+    """The model that finds names, places and organisations; milliseconds a text, off by default."""
+
+    enabled: bool = False
+
+
+class PolicyDocument(Strict, frozen=True):
+    """The policy file."""
+
+    schema: Literal[1]
+    name: str
+    paranoia: Paranoia = Paranoia()
+    threshold: Threshold = Threshold()
+    failure: Failure = Failure()
+    limits: Limits = Limits()
+    unreadable: Literal["block", "pass"] = "block"
+    sanitise: Sanitising = Sanitising()
+    ner: Ner = Ner()
+    families: dict[str, FamilySettings] = {}
+    overrides: tuple[Override, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """A policy resolved for one application and route: what the engine runs."""
+
+    name: str
+    targets: dict[str, TargetPolicy]
+    detect_paranoia: dict[str, int]
+    excluded: dict[str, frozenset[str]]
+    failure: dict[str, Mode]
+    limits: Limits
+    unreadable: str
+
+
+def read_policy(data: bytes, source: str) -> PolicyDocument:
+    """Read a policy file.
+
+    Args:
+        data: the file's content.
+        source: its name, for error messages.
+
+    Raises:
+        ConfigError: says file, line and key of each fault.
+    """
+    try:
+        document = load(data, source, PolicyDocument)
+    except BundleError as error:
+        raise ConfigError("\n".join(error.faults)) from None
+    try:
+        resolve(document, application="*", route="*")
+        for override in document.overrides:
+            resolve(document, application=override.application, route=override.route)
+    except ValueError as error:
+        raise ConfigError(f"{source}:{line_of(data, source, 'families')}: {error}") from None
+    return document
+
+
+def resolve(document: PolicyDocument, *, application: str, route: str) -> Profile:
+    """Work out what a policy says for one application and route.
+
+    Raises:
+        ValueError: an operator cannot be built from its parameters, or a target is unknown.
+    """
+    unknown = [target for target in document.sanitise.always if target not in TARGETS]
+    if unknown:
+        raise ValueError(f"unknown target {unknown[0]!r}; known: {', '.join(TARGETS)}")
+    applied = {target: [o for o in document.overrides if _applies(o, application, route, target)] for target in TARGETS}
+    return Profile(
+        name=document.name,
+        targets={target: _target_policy(document, target, applied[target]) for target in TARGETS},
+        detect_paranoia={target: _last(document, applied[target], "paranoia").detect for target in TARGETS},
+        excluded={target: _excluded(document, application, route, target) for target in TARGETS},
+        failure={
+            direction: getattr(_last(document, applied[f"{direction}.metadata"], "failure"), direction)
+            for direction in ("request", "response")
+        },
+        limits=document.limits,
+        unreadable=document.unreadable,
+    )
+
+
+def _applies(override: Override, application: str, route: str, target: str) -> bool:
+    direction, _, role = target.partition(".")
+    return (
+        fnmatchcase(application, override.application)
+        and fnmatchcase(route, override.route)
+        and override.direction in ("*", direction)
+        and fnmatchcase(role, override.role)
+    )
+
+
+def _last(document: PolicyDocument, applied: list[Override], name: str) -> Any:
+    """Return the setting of the last override that has one, else the document's."""
+    given = (getattr(override, name) for override in reversed(applied))
+    return next((value for value in given if value is not None), getattr(document, name))
+
+
+def _excluded(document: PolicyDocument, application: str, route: str, target: str) -> frozenset[str]:
+    return frozenset(
+        item.rule
+        for item in document.exclusions
+        if fnmatchcase(application, item.application)
+        and fnmatchcase(route, item.route)
+        and fnmatchcase(target, item.target)
+    )
+
+
+def _target_policy(document: PolicyDocument, target: str, applied: list[Override]) -> TargetPolicy:
+    layers = (document.families, *(override.families for override in applied))
+    families: dict[str, Response] = {}
+    entities: dict[str, Response] = {}
+    for name in dict.fromkeys(name for layer in layers for name in layer):
+        settings = [layer[name] for layer in layers if name in layer]
+        families[name] = _response(settings)
+        for entity in dict.fromkeys(entity for item in settings for entity in item.entities):
+            entities[entity] = _response([*settings, *(s.entities[entity] for s in settings if entity in s.entities)])
+    threshold = _last(document, applied, "threshold")
+    off = threshold.action == "off"
+    return TargetPolicy(
+        families={name: response for name, response in families.items() if response.action is not Action.ALLOW},
+        entities=entities,
+        block_paranoia=_last(document, applied, "paranoia").block,
+        flag_score=2.0 if off else threshold.flag,
+        block_score=2.0 if off else threshold.block,
+        score_action=_action(threshold.action) or Action.BLOCK,
+        always_sanitise=target in document.sanitise.always,
+        delimiters=Delimiters(document.sanitise.opening, document.sanitise.closing),
+    )
+
+
+def _response(layers: list[Any]) -> Response:
+    """Fold the settings of one family or entity; later layers win."""
+
+    def last(name: str, default: Any) -> Any:
+        values = (getattr(layer, name) for layer in reversed(layers))
+        return next((value for value in values if value is not None), default)
+
+    operator = last("operator", OperatorSettings("replace"))
+    return Response(
+        action=_action(last("action", "rule")),
+        min_confidence=last("min_confidence", 0.0),
+        operator=build_operator(OperatorConfig(operator.name, operator.params)),
+    )
+
+
+def _action(name: str) -> Action | None:
+    return {"rule": None, "off": Action.ALLOW}.get(name) if name in ("rule", "off") else Action(name)
