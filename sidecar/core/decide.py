@@ -155,7 +155,8 @@ def _resolve(judged: Sequence[Judged]) -> list[Edit]:
 
 def apply_edits(text: str, edits: Sequence[Edit]) -> str:
     """Return a text with edits applied; they must be in order and must not overlap."""
-    parts, done = [], 0
+    parts: list[str] = []
+    done = 0
     for edit in edits:
         parts += (text[done : edit.start], edit.replacement)
         done = edit.end

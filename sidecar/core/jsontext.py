@@ -98,7 +98,8 @@ def edit_strings(body: bytes, edits: Sequence[Edit]) -> bytes:
     spans = locate(body, {*here, *inside})
     if len(spans) != len({*here, *inside}):
         raise EngineError("an edit names a place that is no string of the body")
-    parts, done = [], 0
+    parts: list[bytes] = []
+    done = 0
     for path, (start, end) in sorted(spans.items(), key=lambda item: item[1]):
         text = msgspec.json.decode(body[start:end])
         new = apply_edits(text, here[path]) if path in here else edit_strings(text.encode(), inside[path]).decode()
