@@ -36,8 +36,8 @@ def sanitise(text: str, delimiters: Delimiters) -> str:
 
 def _escape(text: str, delimiters: Delimiters) -> str:
     for marker in (delimiters.opening, delimiters.closing):
-        neutral = marker[0] + " " + marker[1:]
-        text = re.sub(re.escape(marker), lambda _, neutral=neutral: neutral, text, flags=re.IGNORECASE)
+        # "<user_input>" becomes "< user_input>": readable, and no delimiter any more.
+        text = re.sub(f"(?i)({re.escape(marker[0])})({re.escape(marker[1:])})", r"\1 \2", text)
     while (escaped := _ESCAPED.sub(lambda found: _ESCAPES[found[0]], text)) != text:
         text = escaped
     return text
