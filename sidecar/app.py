@@ -10,6 +10,7 @@ from sidecar import config
 from sidecar.backends.hyperscan_scanner import HyperscanScanner
 from sidecar.backends.re_scanner import ReScanner
 from sidecar.core.engine import Engine, Lane
+from sidecar.core.filter import Filter
 from sidecar.core.plan import GateTable, build_table, compile_plan
 from sidecar.model import TARGETS
 from sidecar.rules.bundle import Bundle, read_bundle
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from sidecar.core.scan import Recognizer, Scanner
 
-# Applications and routes come from callers; so many lanes are kept, and the rest are compiled anew.
-_LANES_KEPT = 1024
+# Applications and routes come from callers; so many filters are kept, and the rest are compiled anew.
+_FILTERS_KEPT = 1024
 
 
 class Snapshot:
@@ -39,16 +40,16 @@ class Snapshot:
         self.policy = policy
         self.engine = Engine(scanner, revision=bundle.rule_set.revision)
         self._table = table
-        self._lanes: dict[tuple[str, str], tuple[Lane, Profile]] = {}
+        self._filters: dict[tuple[str, str], Filter] = {}
 
-    def lane(self, application: str = "", route: str = "") -> tuple[Lane, Profile]:
-        """Return the compiled rules and policy of one application and route."""
-        known = self._lanes.get((application, route))
+    def filter(self, application: str = "", route: str = "") -> Filter:
+        """Return the filter of one application and route; compiled at its first use."""
+        known = self._filters.get((application, route))
         if known is None:
-            if len(self._lanes) >= _LANES_KEPT:
-                self._lanes.clear()
+            if len(self._filters) >= _FILTERS_KEPT:
+                self._filters.clear()
             profile = resolve(self.policy, application=application, route=route)
-            known = self._lanes[application, route] = (_compile_lane(self._table, profile), profile)
+            known = self._filters[application, route] = Filter(self.engine, _compile_lane(self._table, profile))
         return known
 
 
@@ -63,7 +64,14 @@ def _compile_lane(table: GateTable, profile: Profile) -> Lane:
         )
         for target in TARGETS
     }
-    return Lane(plans=plans, policies=profile.targets)
+    return Lane(
+        plans=plans,
+        policies=profile.targets,
+        body_limit=profile.limits.body_bytes,
+        text_limit=profile.limits.text_chars,
+        fail_open=frozenset(direction for direction, mode in profile.failure.items() if mode == "open"),
+        pass_unreadable=profile.unreadable == "pass",
+    )
 
 
 class Options(msgspec.Struct, frozen=True):

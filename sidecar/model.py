@@ -175,7 +175,18 @@ class Edit(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What was decided about a message, and why; never holds more text than the edits need."""
+    """What was decided about a message, and why; never holds more text than the edits need.
+
+    Args:
+        verdict: what happens to it.
+        score: the injection score, 0..1.
+        findings: what was found, in order of place.
+        edits: what carries out a mask.
+        revision: the revision of the rules.
+        reason: a code where no rule says why, such as `limits.exceeded`, `malformed_body` or `engine_failure`.
+        detail: a sentence about the reason, without text.
+        http_status: the status to refuse with.
+    """
 
     verdict: Verdict
     score: float = 0.0
@@ -183,6 +194,8 @@ class Decision(msgspec.Struct, frozen=True):
     edits: tuple[Edit, ...] = ()
     revision: str = ""
     reason: str = ""
+    detail: str = ""
+    http_status: int = 403
 
 
 class OperatorConfig(msgspec.Struct, frozen=True):

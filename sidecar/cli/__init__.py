@@ -11,7 +11,7 @@ from sidecar import __version__
 from sidecar.errors import BundleError, ConfigError, SidecarError
 
 # Exit codes; 78 is EX_CONFIG of sysexits.h.
-EXIT_BLOCKED = 2
+EXIT_BLOCKED = 3
 EXIT_FAILED = 1
 EXIT_CONFIG = 78
 
@@ -52,8 +52,8 @@ def _cli() -> None:
       sidecar serve --listen 127.0.0.1:50051 --upstream http://127.0.0.1:4000
 
     \b
-    Exit codes: 0 done; 1 failed; 2 blocked (inspect) or wrong usage; 78 rules, policy or settings cannot be used.
-    """  # noqa: D301 - click's mark against re-wrapping
+    Exit codes: 0 done; 1 failed; 2 wrong usage; 3 blocked (inspect); 78 rules, policy or settings cannot be used.
+    """
 
 
 def main() -> None:

@@ -22,10 +22,23 @@ if TYPE_CHECKING:
 
 
 class Lane(msgspec.Struct, frozen=True):
-    """Rules and policy for one application and route, compiled at load; by target."""
+    """Rules and policy for one application and route, compiled at load.
+
+    Args:
+        plans: what to ask of texts, by target.
+        policies: what to do about what is found, by target.
+        body_limit: bytes of a body.
+        text_limit: code points of one text.
+        fail_open: the directions (`request`, `response`) in which a message passes when we fail.
+        pass_unreadable: whether a body that cannot be read is passed unseen.
+    """
 
     plans: Mapping[str, Plan]
     policies: Mapping[str, TargetPolicy]
+    body_limit: int = 10 * 2**20
+    text_limit: int = 5 * 2**20
+    fail_open: frozenset[str] = frozenset()
+    pass_unreadable: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -45,7 +58,7 @@ class Engine:
 
     def __init__(self, scanner: Scanner, *, revision: str) -> None:
         self._scanner = scanner
-        self._revision = revision
+        self.revision = revision
 
     def inspect(self, body: bytes, schema: Schema, lane: Lane) -> Outcome:
         """Inspect one message body.
@@ -69,4 +82,4 @@ class Engine:
         hits = scan(views, self._scanner)
         findings = confirm(hits, lane.plans)
         scores = score(hits, findings)
-        return decide(segments, findings, scores, lane.policies, revision=self._revision)
+        return decide(segments, findings, scores, lane.policies, revision=self.revision)
