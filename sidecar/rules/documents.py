@@ -14,7 +14,8 @@ T = TypeVar("T")
 
 # The C loader reads a bundle of hundreds of files in tens of milliseconds; the Python one is ten times slower.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_UNKNOWN_FIELD = re.compile(r"unknown field `(?P<name>[^`]*)`")
+# What a message of msgspec quotes: the key that is unknown, or the value that does not fit.
+_CULPRIT = re.compile(r"unknown field `(?P<key>[^`]*)`|value '(?P<value>[^']*)'")
 _PATH_STEP = re.compile(r"\.(?P<key>[^.\[\]]+)|\[(?P<index>\d+|\.\.\.)\]")
 
 
@@ -106,7 +107,7 @@ def _check_duplicates(node: yaml.Node, source: str, faults: list[str], seen: set
 
 
 def _line_of(root: yaml.Node, message: str) -> int:
-    _, _, path = message.rpartition(" - at `$")
+    path = message.rpartition(" - at `$")[2].rstrip("`")
     node = root
     for step in _PATH_STEP.finditer(path):
         index = step["index"]
@@ -116,12 +117,17 @@ def _line_of(root: yaml.Node, message: str) -> int:
         if child is None:
             break
         node = child
-    unknown = _UNKNOWN_FIELD.search(message)
-    if unknown and isinstance(node, yaml.MappingNode):
-        for key, _ in node.value:
-            if key.value == unknown["name"]:
-                return int(key.start_mark.line) + 1
-    return int(node.start_mark.line) + 1
+    culprit = _CULPRIT.search(message)
+    named = _find(node, culprit["key"] or culprit["value"]) if culprit else None
+    return int((named or node).start_mark.line) + 1
+
+
+def _find(node: yaml.Node, text: str) -> yaml.Node | None:
+    """Find the first key or value that reads `text`; msgspec does not name the keys of free-form mappings."""
+    if isinstance(node, yaml.ScalarNode):
+        return node if node.value == text else None
+    children = [child for pair in node.value for child in (pair if isinstance(pair, tuple) else (pair,))]
+    return next((found for child in children if (found := _find(child, text))), None)
 
 
 def _child(node: yaml.Node, key: str | int) -> yaml.Node | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from sidecar.core.decide import Response, TargetPolicy
-from sidecar.core.operators import build_operator
+from sidecar.core.operators import Operator, build_operator
 from sidecar.core.sanitise import Delimiters
 from sidecar.errors import BundleError, ConfigError
 from sidecar.model import TARGETS, Action, OperatorConfig
@@ -169,24 +171,51 @@ def read_policy(data: bytes, source: str) -> PolicyDocument:
         document = load(data, source, PolicyDocument)
     except BundleError as error:
         raise ConfigError("\n".join(error.faults)) from None
-    try:
-        resolve(document, application="*", route="*")
-        for override in document.overrides:
-            resolve(document, application=override.application, route=override.route)
-    except ValueError as error:
-        raise ConfigError(f"{source}:{line_of(data, source, 'families')}: {error}") from None
+    faults = [
+        f"{source}:{line_of(data, source, *place)}: {fault}"
+        for place, check in _checks(document)
+        if (fault := _fault_of(check))
+    ]
+    if faults:
+        raise ConfigError("\n".join(faults))
     return document
 
 
-def resolve(document: PolicyDocument, *, application: str, route: str) -> Profile:
-    """Work out what a policy says for one application and route.
+Place = tuple[str | int, ...]
 
-    Raises:
-        ValueError: an operator cannot be built from its parameters, or a target is unknown.
-    """
-    unknown = [target for target in document.sanitise.always if target not in TARGETS]
-    if unknown:
-        raise ValueError(f"unknown target {unknown[0]!r}; known: {', '.join(TARGETS)}")
+
+def _checks(document: PolicyDocument) -> Iterator[tuple[Place, Callable[[], object]]]:
+    """Yield what the types cannot say, each with its place: targets must exist, operators must build."""
+    for index, target in enumerate(document.sanitise.always):
+        yield ("sanitise", "always", index), partial(_require_target, target)
+    layers: list[tuple[Place, dict[str, FamilySettings]]] = [(("families",), document.families)]
+    layers += [(("overrides", index, "families"), item.families) for index, item in enumerate(document.overrides)]
+    for place, families in layers:
+        for name, family in families.items():
+            yield (*place, name, "operator"), partial(_operator, family.operator)
+            for entity, settings in family.entities.items():
+                yield (*place, name, "entities", entity, "operator"), partial(_operator, settings.operator)
+
+
+def _fault_of(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _require_target(target: str) -> None:
+    if target not in TARGETS:
+        raise ValueError(f"unknown target `{target}`; known: {', '.join(TARGETS)}")
+
+
+def _operator(settings: OperatorSettings | None) -> Operator:
+    return build_operator(OperatorConfig(settings.name, settings.params) if settings else OperatorConfig("replace"))
+
+
+def resolve(document: PolicyDocument, *, application: str, route: str) -> Profile:
+    """Work out what a policy says for one application and route."""
     applied = {target: [o for o in document.overrides if _applies(o, application, route, target)] for target in TARGETS}
     return Profile(
         name=document.name,
@@ -258,11 +287,10 @@ def _response(layers: list[Any]) -> Response:
         values = (getattr(layer, name) for layer in reversed(layers))
         return next((value for value in values if value is not None), default)
 
-    operator = last("operator", OperatorSettings("replace"))
     return Response(
         action=_action(last("action", "rule")),
         min_confidence=last("min_confidence", 0.0),
-        operator=build_operator(OperatorConfig(operator.name, operator.params)),
+        operator=_operator(last("operator", None)),
     )
 
 

@@ -1,0 +1,81 @@
+"""Limits and the failure policy, in the one place where they are applied."""
+
+import pytest
+
+from sidecar.core.engine import Engine, Lane
+from sidecar.core.filter import Filter
+from sidecar.core.schemas import JSON_REQUEST
+from sidecar.errors import ScannerError
+from sidecar.model import TARGETS, Verdict
+
+
+class Broken:
+    """A scanner that always fails."""
+
+    def scan(self, text):
+        raise ScannerError("the scan failed: Test")
+
+
+class Quiet:
+    """A scanner that finds nothing."""
+
+    def scan(self, text):
+        return []
+
+
+def build(scanner, snapshot, **settings):
+    lane = snapshot.filter().lane
+    return Filter(Engine(scanner, revision="r"), Lane(lane.plans, lane.policies, **settings))
+
+
+def test_failure_is_closed_by_default(snapshot):
+    """Our own failure blocks, and says so without the text."""
+    answer = build(Broken(), snapshot).check_text("secret words")
+
+    assert (
+        answer.decision.verdict,
+        answer.decision.reason,
+        answer.decision.http_status,
+    ) == (Verdict.BLOCK, "engine_failure", 500)
+    assert "secret" not in repr(answer.decision)
+
+
+def test_failure_is_open_where_the_policy_says_so(snapshot):
+    """Each direction has its own failure policy."""
+    check = build(Broken(), snapshot, fail_open=frozenset({"response"}))
+    verdicts = [check.check_text("x", target).decision.verdict for target in ("request.user", "response.text")]
+
+    assert verdicts == [Verdict.BLOCK, Verdict.ALLOW]
+
+
+def test_limits_are_refused_with_their_status(snapshot):
+    """A text or body beyond its limit is blocked with 413."""
+    check = build(Quiet(), snapshot, text_limit=3, body_limit=4)
+    decisions = [check.check_text("abcd").decision, check.check_body(b'"abcd"', JSON_REQUEST, "request").decision]
+
+    assert [(d.verdict, d.reason, d.http_status) for d in decisions] == [(Verdict.BLOCK, "limits.exceeded", 413)] * 2
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff\xfe", b'{"a":1,"a":2}', b"nul", b'{"a":NaN}', b'\xef\xbb\xbf{"a":1}']
+)
+def test_unreadable_body_is_blocked_unless_the_policy_says_so(snapshot, body):
+    """What we cannot read is not passed unseen."""
+    closed = build(Quiet(), snapshot).check_body(body, JSON_REQUEST, "request").decision
+    passing = build(Quiet(), snapshot, pass_unreadable=True).check_body(body, JSON_REQUEST, "request").decision
+
+    assert (closed.verdict, closed.http_status, passing.verdict) == (Verdict.BLOCK, 400, Verdict.FLAG)
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_deep_nesting_is_refused(snapshot, opening):
+    """Ten thousand levels are a limit passed, not a crash."""
+    decision = build(Quiet(), snapshot).check_body(opening * 10_000, JSON_REQUEST, "request").decision
+
+    assert Verdict.BLOCK is decision.verdict
+
+
+def test_unknown_target_is_the_callers_mistake(check):
+    """A target outside the closed set raises."""
+    with pytest.raises(ValueError, match=TARGETS[0]):
+        check.check_text("x", "nobody")
