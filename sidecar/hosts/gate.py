@@ -1,0 +1,56 @@
+"""Admission: how many calls are in flight, how many may be, and when the last one has ended."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sidecar.adapters.rpc import RpcError, Status
+
+
+class Gate:
+    """Counts the calls of one worker; used from its event loop only, so it needs no lock.
+
+    Args:
+        limit: the most calls in flight. The next one is refused at once, because a queue would only hold callers
+            until their deadline (grpcio's own limit queued, grpc#35376, and underflowed, grpc#41531).
+    """
+
+    __slots__ = ("_idle", "in_flight", "limit", "refused", "served")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.in_flight = 0
+        self.served = 0
+        self.refused = 0
+        self._idle: asyncio.Event | None = None
+
+    def enter(self) -> None:
+        """Count one call in.
+
+        Raises:
+            RpcError: RESOURCE_EXHAUSTED if the worker is full.
+        """
+        if self.in_flight >= self.limit:
+            self.refused += 1
+            raise RpcError(Status.RESOURCE_EXHAUSTED, "too many calls in flight")
+        self.in_flight += 1
+
+    def leave(self) -> None:
+        """Count one call out."""
+        self.in_flight -= 1
+        self.served += 1
+        if self._idle is not None and self.in_flight == 0:
+            self._idle.set()
+
+    async def wait_idle(self, seconds: float) -> bool:
+        """Wait until no call is in flight, for at most `seconds`; return whether that came true."""
+        if self.in_flight == 0:
+            return True
+        self._idle = asyncio.Event()
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except TimeoutError:
+            return False
+        finally:
+            self._idle = None
+        return True

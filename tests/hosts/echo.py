@@ -1,0 +1,118 @@
+"""A service with one method per thing a host must get right; served by both hosts in the interoperability tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from google.protobuf.wrappers_pb2 import BytesValue, Int32Value, StringValue
+
+from sidecar.adapters.rpc import Answer, Call, Method, RpcError, Shape, Status
+
+SECRET = "the text of a prompt"
+cancelled: list[str] = []
+
+
+def unary(request: BytesValue, call: Call) -> Answer:
+    """Answer at once, already serialised."""
+    return request.SerializeToString()
+
+
+async def later(request: StringValue, call: Call) -> Answer:
+    """Answer after so many seconds; note a cancellation."""
+    try:
+        await asyncio.sleep(float(request.value))
+    except asyncio.CancelledError:
+        cancelled.append("later")
+        raise
+    return request
+
+
+def cancellations(request: BytesValue, call: Call) -> Answer:
+    """Say which handlers were cancelled so far, and forget them."""
+    answer = StringValue(value=",".join(cancelled))
+    cancelled.clear()
+    return answer
+
+
+async def count(request: Int32Value, call: Call) -> AsyncIterator[Answer]:
+    """Stream 0 .. n-1; a negative number streams for ever."""
+    number = 0
+    try:
+        while number != request.value:
+            yield Int32Value(value=number)
+            number += 1
+            if request.value < 0:
+                await asyncio.sleep(0.01)
+    except asyncio.CancelledError:
+        cancelled.append("count")
+        raise
+
+
+async def collect(requests: AsyncIterator[Int32Value], call: Call) -> Answer:
+    """Sum what the client streams."""
+    total = 0
+    async for request in requests:
+        total += request.value
+    return Int32Value(value=total)
+
+
+async def chat(requests: AsyncIterator[BytesValue], call: Call) -> AsyncIterator[Answer]:
+    """Echo each message; after the client's half-close say how many bytes came in."""
+    total = 0
+    try:
+        async for request in requests:
+            total += len(request.value)
+            yield request.SerializeToString()
+    except asyncio.CancelledError:
+        cancelled.append("chat")
+        raise
+    yield BytesValue(value=b"total %d" % total)
+
+
+async def fail(request: StringValue, call: Call) -> Answer:
+    """End in the way that is asked for."""
+    return _end(request.value, call)
+
+
+async def fail_stream(requests: AsyncIterator[StringValue], call: Call) -> AsyncIterator[Answer]:
+    """Echo until a message asks for an end."""
+    async for request in requests:
+        yield StringValue(value="got " + request.value) if request.value == "hello" else _end(request.value, call)
+
+
+def _end(how: str, call: Call) -> Answer:
+    if how == "denied":
+        call.set_trailing_metadata({"reason": "no", "proof-bin": b"\x00\xff"})
+        raise RpcError(Status.PERMISSION_DENIED, "ça ne va pas: 100 %", details=(StringValue(value="detail"),))
+    if how == "bug":
+        raise ValueError(SECRET)
+    raise RpcError(Status.UNIMPLEMENTED, how)
+
+
+def mirror(request: BytesValue, call: Call) -> Answer:
+    """Send the client's metadata back as trailers and as text."""
+    metadata = dict(call.metadata)
+    call.set_initial_metadata({"first": "yes"})
+    call.set_trailing_metadata({name: value for name, value in metadata.items() if name.startswith("x-")})
+    left = call.time_remaining()
+    return StringValue(value="none" if left is None else f"{left:.1f}")
+
+
+def peer(request: BytesValue, call: Call) -> Answer:
+    """Say who calls."""
+    return StringValue(value=" ".join((call.peer, *call.peer_identities)))
+
+
+METHODS = (
+    Method("/test.Echo/Unary", Shape.UNARY, BytesValue, BytesValue, unary),
+    Method("/test.Echo/Later", Shape.UNARY, StringValue, StringValue, later),
+    Method("/test.Echo/Cancellations", Shape.UNARY, BytesValue, StringValue, cancellations),
+    Method("/test.Echo/Count", Shape.SERVER_STREAM, Int32Value, Int32Value, count),
+    Method("/test.Echo/Collect", Shape.CLIENT_STREAM, Int32Value, Int32Value, collect),
+    Method("/test.Echo/Chat", Shape.BIDI, BytesValue, BytesValue, chat),
+    Method("/test.Echo/Fail", Shape.UNARY, StringValue, StringValue, fail),
+    Method("/test.Echo/FailStream", Shape.BIDI, StringValue, StringValue, fail_stream),
+    Method("/test.Echo/Mirror", Shape.UNARY, BytesValue, StringValue, mirror),
+    Method("/test.Echo/Peer", Shape.UNARY, BytesValue, StringValue, peer),
+)
