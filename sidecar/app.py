@@ -115,3 +115,32 @@ def recognizers(policy: PolicyDocument) -> tuple[Recognizer, ...]:
     """Return the entity recognizers that a policy asks for."""
     del policy
     return ()
+
+
+class Live:
+    """The snapshot in force; a reload replaces one reference, and whoever holds the old one keeps it.
+
+    Args:
+        options: what the first snapshot is made from.
+
+    Raises:
+        BundleError, ConfigError, ScannerError: the first snapshot cannot be made.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._snapshot = load_snapshot(options)
+        self._generation = 1
+
+    def current(self) -> Snapshot:
+        """Return the snapshot in force."""
+        return self._snapshot
+
+    def replace(self, snapshot: Snapshot) -> None:
+        """Put another snapshot in force."""
+        self._snapshot = snapshot
+        self._generation += 1
+
+    def identity(self) -> dict[str, str | bytes]:
+        """Return what health answers say of this worker."""
+        revision = self._snapshot.bundle.rule_set.revision
+        return {"sidecar-generation": str(self._generation), "sidecar-revision": revision}

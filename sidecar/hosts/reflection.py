@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 
-from google.protobuf.descriptor import FileDescriptor
 from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import FileDescriptor
 from grpc_reflection.v1alpha.reflection_pb2 import (
     ErrorResponse,
     ExtensionNumberResponse,

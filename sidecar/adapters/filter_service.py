@@ -1,0 +1,85 @@
+"""`sidecar.v1.FilterService`: messages to core calls and back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from sidecar.adapters._pb import filter_pb2 as pb
+from sidecar.adapters.messages import to_response
+from sidecar.adapters.rpc import Call, Method, RpcError, Shape, Status
+from sidecar.core.filter import Filter
+from sidecar.core.schemas import request_schema, response_schema
+from sidecar.model import TARGETS, Verdict
+
+# More texts than this in one call make a message that other calls wait for; split it.
+BATCH_LIMIT = 4096
+
+_SERVICE = "/sidecar.v1.FilterService/"
+
+
+class Filters(Protocol):
+    """What the service needs of a snapshot: the filter of each application and route."""
+
+    def filter(self, application: str = "", route: str = "") -> Filter:
+        """Return the filter of one application and route."""
+        ...
+
+
+class FilterService:
+    """Answers `Check`, `CheckBatch` and `CheckStream`.
+
+    Args:
+        snapshot: returns the snapshot in force; each call, and each text of a stream, keeps the one it began with.
+    """
+
+    def __init__(self, snapshot: Callable[[], Filters]) -> None:
+        self._snapshot = snapshot
+
+    def methods(self) -> list[Method]:
+        """Return the methods for a host."""
+        return [
+            Method(_SERVICE + "Check", Shape.UNARY, pb.CheckRequest, pb.CheckResponse, self.check),
+            Method(_SERVICE + "CheckBatch", Shape.UNARY, pb.CheckBatchRequest, pb.CheckBatchResponse, self.check_batch),
+            Method(_SERVICE + "CheckStream", Shape.BIDI, pb.CheckRequest, pb.CheckResponse, self.check_stream),
+        ]
+
+    def check(self, request: pb.CheckRequest, _call: Call) -> pb.CheckResponse:
+        """Inspect one text or message."""
+        return _check(self._snapshot(), request, request.scope)
+
+    def check_batch(self, request: pb.CheckBatchRequest, _call: Call) -> pb.CheckBatchResponse:
+        """Inspect many in one call."""
+        if len(request.requests) > BATCH_LIMIT:
+            raise RpcError(Status.INVALID_ARGUMENT, f"more than {BATCH_LIMIT} requests in a batch; send several")
+        snapshot, shared = self._snapshot(), request.scope
+        return pb.CheckBatchResponse(
+            responses=[
+                _check(snapshot, item, item.scope if item.HasField("scope") else shared) for item in request.requests
+            ]
+        )
+
+    async def check_stream(
+        self, requests: AsyncIterator[pb.CheckRequest], _call: Call
+    ) -> AsyncIterator[pb.CheckResponse]:
+        """Inspect many over one stream."""
+        async for request in requests:
+            yield _check(self._snapshot(), request, request.scope)
+
+
+def _check(snapshot: Filters, request: pb.CheckRequest, scope: pb.Scope) -> pb.CheckResponse:
+    target = request.target or "request.user"
+    check = snapshot.filter(scope.application, scope.route)
+    if request.WhichOneof("content") == "body":
+        direction = target.partition(".")[0]
+        if direction not in ("request", "response"):
+            raise RpcError(Status.INVALID_ARGUMENT, "`target` of a body begins with `request` or `response`")
+        schema = request_schema(scope.route) if direction == "request" else response_schema(scope.route)
+        outcome = check.check_body(request.body, schema, direction)
+        masked = outcome.decision.verdict is Verdict.MASK
+        return to_response(outcome.decision, id_=request.id, body=outcome.body if masked else b"")
+    if target not in TARGETS:
+        raise RpcError(Status.INVALID_ARGUMENT, f"unknown `target`; known: {', '.join(TARGETS)}")
+    answer = check.check_text(request.text, target)
+    masked = answer.decision.verdict is Verdict.MASK
+    return to_response(answer.decision, id_=request.id, text=answer.text if masked else "")
