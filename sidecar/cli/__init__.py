@@ -20,6 +20,7 @@ _COMMANDS = {
     "serve": "sidecar.cli.serve",
     "inspect": "sidecar.cli.inspect",
     "rules": "sidecar.cli.rules",
+    "bench": "sidecar.cli.bench",
 }
 
 
