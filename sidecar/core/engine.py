@@ -57,7 +57,7 @@ class Engine:
     """
 
     def __init__(self, scanner: Scanner, *, revision: str) -> None:
-        self._scanner = scanner
+        self.scanner = scanner
         self.revision = revision
 
     def inspect(self, body: bytes, schema: Schema, lane: Lane) -> Outcome:
@@ -79,7 +79,7 @@ class Engine:
     def judge(self, segments: Sequence[Segment], lane: Lane) -> Decision:
         """Inspect texts that were already extracted."""
         views = normalise(segments)
-        hits = scan(views, self._scanner)
+        hits = scan(views, self.scanner)
         findings = confirm(hits, lane.plans)
         scores = score(hits, findings)
         return decide(segments, findings, scores, lane.policies, revision=self.revision)

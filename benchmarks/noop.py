@@ -1,0 +1,56 @@
+"""The no-op twin: grpc.aio with uvloop that answers each call with a constant, as `python -m benchmarks.noop ADDRESS`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import uvloop
+
+from sidecar.adapters._pb import external_processor_pb2 as ext
+from sidecar.adapters._pb import filter_pb2 as pb
+
+_CLEAN = pb.CheckResponse(verdict=pb.VERDICT_ALLOW)
+_CONTINUE = {
+    "request_headers": ext.ProcessingResponse(request_headers=ext.HeadersResponse()),
+    "request_body": ext.ProcessingResponse(request_body=ext.BodyResponse()),
+    "response_headers": ext.ProcessingResponse(response_headers=ext.HeadersResponse()),
+    "response_body": ext.ProcessingResponse(response_body=ext.BodyResponse()),
+}
+
+
+async def _check(_request: pb.CheckRequest, _context: object) -> pb.CheckResponse:
+    return _CLEAN
+
+
+async def _process(requests: AsyncIterator[Any], _context: object) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _CONTINUE[request.WhichOneof("request")]
+
+
+async def _serve(address: str) -> None:
+    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    check = grpc.unary_unary_rpc_method_handler(_check, pb.CheckRequest.FromString, pb.CheckResponse.SerializeToString)
+    process = grpc.stream_stream_rpc_method_handler(
+        _process, ext.ProcessingRequest.FromString, ext.ProcessingResponse.SerializeToString
+    )
+    server.add_generic_rpc_handlers(
+        (
+            grpc.method_handlers_generic_handler("sidecar.v1.FilterService", {"Check": check}),
+            grpc.method_handlers_generic_handler("envoy.service.ext_proc.v3.ExternalProcessor", {"Process": process}),
+        )
+    )
+    server.add_insecure_port(address)
+    await server.start()
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    await stopping.wait()
+    await server.stop(1)
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve(sys.argv[1]))
