@@ -17,6 +17,7 @@ EXIT_CONFIG = 78
 
 # Command to the module that holds it, as an attribute of the command's name.
 _COMMANDS = {
+    "gateway": "sidecar.cli.gateway",
     "serve": "sidecar.cli.serve",
     "inspect": "sidecar.cli.inspect",
     "rules": "sidecar.cli.rules",

@@ -66,10 +66,14 @@ class Filter:
             self._require_length(len(body), self.lane.body_limit, "bytes")
             return self._engine.inspect(body, schema, self.lane)
         except InputError as error:
-            passes = self.lane.pass_unreadable and not isinstance(error, BodyTooLarge)
-            return Outcome(self._refuse(error, Verdict.FLAG if passes else Verdict.BLOCK), body)
+            return Outcome(self.refuse(error), body)
         except EngineError as error:
             return Outcome(self._fail(error, direction), body)
+
+    def refuse(self, error: InputError) -> Decision:
+        """Decide about a body that cannot be read: refused, or passed unseen where the policy says so."""
+        passes = self.lane.pass_unreadable and not isinstance(error, BodyTooLarge)
+        return self._refuse(error, Verdict.FLAG if passes else Verdict.BLOCK)
 
     def _require_length(self, length: int, limit: int, unit: str) -> None:
         if length > limit:

@@ -1,1 +1,1 @@
-"""The batteries-included front: Envoy in front of an upstream, its ext_proc filter pointing at the sidecar."""
+"""The batteries-included front: Envoy with its ext_proc filter pointing at the sidecar, before an upstream."""

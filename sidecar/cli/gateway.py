@@ -1,0 +1,59 @@
+"""`sidecar gateway`: a filtered OpenAI-compatible HTTP front before an upstream."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+
+from sidecar.app import Options, load_snapshot
+from sidecar.gateway.run import DEMO, Gateway, Settings, run, run_until
+
+
+@click.command()
+@click.option("--listen", default="127.0.0.1:8080", show_default=True, help="Where clients connect; port 0 picks one.")
+@click.option("--upstream", default=DEMO, show_default=True, help="URL of an LLM gateway, or `demo`.")
+@click.option("--policy", default="default", show_default=True, help="A policy that ships, or a file.")
+@click.option("--rules", type=click.Path(path_type=Path), help="Folder of a rule bundle; default: the one that ships.")
+@click.option("--application", default="", help="The name under which the policy knows this traffic.")
+@click.option("--concurrency", type=click.IntRange(1), help="Envoy's worker threads; default: one each core.")
+def gateway(
+    *, listen: str, upstream: str, policy: str, rules: Path | None, application: str, concurrency: int | None
+) -> None:
+    """Start Envoy with the filter in front of an upstream: one command, one secured HTTP address.
+
+    \b
+    Examples:
+      sidecar gateway --upstream demo
+      sidecar gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:4000
+      sidecar gateway --upstream https://llm.example.com --policy ./policy.yaml
+    """
+    snapshot = load_snapshot(Options(rules=rules, policy=policy))
+    settings = Settings(listen, upstream, application, concurrency)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with run(snapshot, settings) as running:
+            _announce(running, settings, policy, len(snapshot.bundle.rule_set.rules))
+            await run_until(stop, running)
+            click.secho("\nstopping …", dim=True)
+
+    asyncio.run(main())
+
+
+def _announce(running: Gateway, settings: Settings, policy: str, rules: int) -> None:
+    upstream = f"{settings.upstream} (answers with what it received)" if running.demo else settings.upstream
+    click.secho("Portcullis gateway", bold=True, nl=False)
+    click.echo(f"  ·  {rules} rules  ·  policy {policy}")
+    click.echo("  listening  ", nl=False)
+    click.secho(f"{running.url}/v1", fg="green", bold=True)
+    click.echo(f"  upstream   {upstream}")
+    click.echo("\nTry it:\n")
+    body = '{"model":"demo","messages":[{"role":"user","content":"My address is ada@example.com"}]}'
+    click.secho(f"  curl -s {running.url}/v1/chat/completions -H 'content-type: application/json' \\", fg="cyan")
+    click.secho(f"    -d '{body}'", fg="cyan")
+    click.secho("\nCtrl-C ends it.", dim=True)

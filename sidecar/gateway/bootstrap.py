@@ -1,0 +1,281 @@
+"""Envoy's bootstrap configuration as a plain value; the same tables that docs/envoy explains."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from sidecar.core.transaction import METADATA_NAMESPACE
+from sidecar.errors import ConfigError
+from sidecar.hosts.listen import TcpAddress, UnixAddress, parse_address
+
+_HTTP = "type.googleapis.com/envoy.extensions.filters.http"
+_UPSTREAM_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+# Envoy's buffers must not be the tighter limit: ours answers in the caller's API shape.
+_BUFFER_ROOM = 64 * 1024
+# Longer than any model thinks before its first token; a dead peer is found by TCP and HTTP/2 keepalive.
+_IDLE_SECONDS = 900
+# Time for one message, and our own deadline below it, so that we and not Envoy write the refusal.
+MESSAGE_SECONDS = 10.0
+DEADLINE_SECONDS = 8.0
+
+
+class Upstream(msgspec.Struct, frozen=True):
+    """Where clean requests go."""
+
+    address: TcpAddress
+    tls: bool = False
+    prefix: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What Envoy is to do.
+
+    Args:
+        listen: where clients connect.
+        upstream: where clean requests go.
+        filter_socket: the sidecar's Unix socket.
+        admin_socket: Envoy's own admin interface, a Unix socket.
+        body_limit: the largest body, in bytes.
+        application: the name under which policies know the traffic.
+        modes: ext_proc's body modes, request and response.
+    """
+
+    listen: TcpAddress
+    upstream: Upstream
+    filter_socket: str
+    admin_socket: str
+    body_limit: int
+    application: str = ""
+    modes: tuple[str, str] = ("BUFFERED", "BUFFERED")
+
+
+def parse_listen(text: str) -> TcpAddress:
+    """Read where clients connect: `host:port` or `:port`, the host as an IP address.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    address = parse_address(text)
+    if isinstance(address, UnixAddress):
+        raise ConfigError(f"--listen {text}: the gateway listens on TCP; give an address such as 127.0.0.1:8080")
+    try:
+        host = str(ipaddress.ip_address({"localhost": "127.0.0.1"}.get(address.host, address.host)))
+    except ValueError:
+        raise ConfigError(f"--listen {text}: the host must be an IP address, such as 127.0.0.1 or 0.0.0.0") from None
+    return TcpAddress(host, address.port)
+
+
+def parse_upstream(url: str) -> Upstream:
+    """Read the URL of an upstream.
+
+    Raises:
+        ConfigError: it is no http or https URL with a host.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+        raise ConfigError("--upstream: give `demo` or a URL such as http://127.0.0.1:4000 or https://llm.example.com")
+    # Base URLs of OpenAI clients end in /v1, and so do the paths that they request.
+    prefix = parts.path.rstrip("/").removesuffix("/v1")
+    tls = parts.scheme == "https"
+    return Upstream(TcpAddress(parts.hostname, port or (443 if tls else 80)), tls, prefix)
+
+
+def bootstrap(plan: Plan) -> dict[str, Any]:
+    """Write Envoy's configuration for a plan."""
+    return {
+        "admin": {"address": {"pipe": {"path": plan.admin_socket, "mode": 0o600}}},
+        "static_resources": {
+            "listeners": [_listener(plan)],
+            "clusters": [_filter_cluster(plan), _upstream_cluster(plan)],
+        },
+    }
+
+
+def _listener(plan: Plan) -> dict[str, Any]:
+    return {
+        "name": "gateway",
+        "address": {"socket_address": {"address": plan.listen.host, "port_value": plan.listen.port}},
+        # A second gateway on the port must fail, not share it.
+        "enable_reuse_port": False,
+        "per_connection_buffer_limit_bytes": plan.body_limit + _BUFFER_ROOM,
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": _connection_manager(plan)}]}],
+    }
+
+
+def _connection_manager(plan: Plan) -> dict[str, Any]:
+    name = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+    return {
+        "@type": f"type.googleapis.com/{name}",
+        "stat_prefix": "gateway",
+        "codec_type": "AUTO",
+        "use_remote_address": True,
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
+        "server_header_transformation": "PASS_THROUGH",
+        "stream_idle_timeout": f"{_IDLE_SECONDS}s",
+        "request_headers_timeout": "10s",
+        "request_timeout": "120s",
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [_route(plan)]}]},
+        "http_filters": [_ext_proc(plan), {"name": "router", "typed_config": {"@type": f"{_HTTP}.router.v3.Router"}}],
+        "local_reply_config": {"mappers": _local_replies()},
+    }
+
+
+def _route(plan: Plan) -> dict[str, Any]:
+    action: dict[str, Any] = {
+        "cluster": "upstream",
+        "host_rewrite_literal": _authority(plan.upstream),
+        # An answer takes as long as it takes; the idle timeout ends those that have died.
+        "timeout": "0s",
+    }
+    if plan.upstream.prefix:
+        action["regex_rewrite"] = {"pattern": {"regex": "^/"}, "substitution": f"{plan.upstream.prefix}/"}
+    return {"match": {"prefix": "/"}, "route": action}
+
+
+def _authority(upstream: Upstream) -> str:
+    standard = upstream.address.port == (443 if upstream.tls else 80)
+    return upstream.address.host if standard else str(upstream.address)
+
+
+def _ext_proc(plan: Plan) -> dict[str, Any]:
+    request, response = plan.modes
+    return {
+        "name": "portcullis",
+        "typed_config": {
+            "@type": f"{_HTTP}.ext_proc.v3.ExternalProcessor",
+            "grpc_service": {
+                "envoy_grpc": {"cluster_name": "filter"},
+                "initial_metadata": [
+                    {"key": "x-sidecar-application", "value": plan.application},
+                    {"key": "x-sidecar-deadline", "value": str(DEADLINE_SECONDS)},
+                    {"key": "x-sidecar-override", "value": "allowed"},
+                ],
+            },
+            "failure_mode_allow": False,
+            "message_timeout": f"{MESSAGE_SECONDS}s",
+            "allow_mode_override": True,
+            "processing_mode": {
+                "request_header_mode": "SEND",
+                "request_body_mode": request,
+                "request_trailer_mode": "SEND",
+                "response_header_mode": "SEND",
+                "response_body_mode": response,
+                "response_trailer_mode": "SEND",
+            },
+            "response_attributes": ["response.code_details"],
+            "metadata_options": {"receiving_namespaces": {"untyped": [METADATA_NAMESPACE]}},
+        },
+    }
+
+
+# Envoy's own refusals, in the error shape of the API: what it could not reach, and what outgrew its buffer.
+_UNREACHABLE = ["UF", "UH", "UO", "NC", "NR", "DF", "URX", "UC", "UT", "UPE", "OM"]
+
+
+def _local_replies() -> list[dict[str, Any]]:
+    return [
+        {
+            "filter": {"response_flag_filter": {"flags": _UNREACHABLE}},
+            "body_format_override": _openai_error(
+                "The upstream gateway cannot be reached (%RESPONSE_FLAGS%).", "server_error", "upstream_unavailable"
+            ),
+        },
+        {
+            "filter": _cel("response.code_details == 'request_payload_too_large'"),
+            "body_format_override": _openai_error(
+                "The body is larger than the gateway accepts.", "invalid_request_error", "limits.exceeded"
+            ),
+        },
+        {
+            "filter": _cel("response.code_details == 'request_overall_timeout'"),
+            "body_format_override": _openai_error(
+                "The request took too long to arrive.", "timeout_error", "request_timeout"
+            ),
+        },
+    ]
+
+
+def _cel(expression: str) -> dict[str, Any]:
+    name = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+    config = {"@type": f"type.googleapis.com/{name}", "expression": expression}
+    return {"extension_filter": {"name": "envoy.access_loggers.extension_filters.cel", "typed_config": config}}
+
+
+def _openai_error(message: str, kind: str, code: str) -> dict[str, Any]:
+    return {"json_format": {"error": {"message": message, "type": kind, "code": code, "param": None}}}
+
+
+def _filter_cluster(plan: Plan) -> dict[str, Any]:
+    endpoint = {"endpoint": {"address": {"pipe": {"path": plan.filter_socket}}}}
+    return {
+        "name": "filter",
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "per_connection_buffer_limit_bytes": plan.body_limit + _BUFFER_ROOM,
+        "typed_extension_protocol_options": {
+            _UPSTREAM_OPTIONS: {
+                "@type": f"type.googleapis.com/{_UPSTREAM_OPTIONS}",
+                "explicit_http_config": {"http2_protocol_options": {"initial_stream_window_size": 2**20}},
+            }
+        },
+        "load_assignment": {"cluster_name": "filter", "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+
+
+def _upstream_cluster(plan: Plan) -> dict[str, Any]:
+    address = plan.upstream.address
+    endpoint = {"endpoint": {"address": {"socket_address": {"address": address.host, "port_value": address.port}}}}
+    cluster: dict[str, Any] = {
+        "name": "upstream",
+        "type": "STATIC" if _is_ip(address.host) else "STRICT_DNS",
+        "connect_timeout": "5s",
+        "per_connection_buffer_limit_bytes": plan.body_limit + _BUFFER_ROOM,
+        "load_assignment": {"cluster_name": "upstream", "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+    if plan.upstream.tls:
+        cluster["transport_socket"] = _tls(address.host)
+        cluster["typed_extension_protocol_options"] = {
+            _UPSTREAM_OPTIONS: {
+                "@type": f"type.googleapis.com/{_UPSTREAM_OPTIONS}",
+                "auto_config": {"http_protocol_options": {}, "http2_protocol_options": {}},
+            }
+        }
+    return cluster
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _tls(host: str) -> dict[str, Any]:
+    authorities = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
+    name = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+    san = {"san_type": "IP_ADDRESS" if _is_ip(host) else "DNS", "matcher": {"exact": host}}
+    context: dict[str, Any] = {
+        "@type": f"type.googleapis.com/{name}",
+        "common_tls_context": {
+            "alpn_protocols": ["h2", "http/1.1"],
+            "validation_context": {
+                "trusted_ca": {"filename": authorities},
+                "match_typed_subject_alt_names": [san],
+            },
+        },
+    }
+    if not _is_ip(host):
+        context["sni"] = host
+    return {"name": "envoy.transport_sockets.tls", "typed_config": context}
