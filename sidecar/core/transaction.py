@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any, Final
 
-from sidecar.core import api_errors, media
+from sidecar.core import api_errors, body_format
 from sidecar.core.engine import Outcome
 from sidecar.core.exchange import (
     NO_EDITS,
@@ -167,7 +167,7 @@ class Transaction:
         side.edits = HeaderEdits(accepted, removed)
         if event.end:
             return [self._continue_headers(side)]
-        media.require_identity(event.all("content-encoding"))
+        body_format.require_identity(event.all("content-encoding"))
         self._require_length(side)
         return self._await_body(side)
 
@@ -181,7 +181,7 @@ class Transaction:
             return [self._reject(fault)]
         if event.end:
             return [self._continue_headers(side)]
-        media.require_identity(event.all("content-encoding"))
+        body_format.require_identity(event.all("content-encoding"))
         self._require_length(side)
         return self._await_body(side)
 
@@ -240,7 +240,7 @@ class Transaction:
         if side.declared is not None and len(data) != side.declared:
             raise MalformedBody(f"{len(data)} bytes came where content-length promises {side.declared}")
         assert self._filter is not None
-        schema = media.body_schema(side.direction, self._path, side.headers.all("content-type"), data[:64])
+        schema = body_format.body_schema(side.direction, self._path, side.headers.all("content-type"), data[:64])
         outcome = self._filter.check_body(data, schema, side.direction)
         return self._obey(side, schema, outcome, data, answers=answers, end=end)
 
