@@ -14,13 +14,15 @@ _log = logging.getLogger(__name__)
 _FRAMES_LOGGED = 6
 
 
-def internal_error(error: BaseException) -> RpcError:
-    """Log where an unexpected exception came from and return the status the caller gets.
-
-    The exception's text is left out on both sides: it may quote the prompt.
-    """
-    error_id = secrets.token_hex(8)
+def describe(error: BaseException) -> str:
+    """Say what kind of exception came from where, without its text: that may quote the prompt."""
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_LOGGED:]
     places = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames))
-    _log.error("internal error %s: %s at %s", error_id, type(error).__name__, places)
+    return f"{type(error).__name__} at {places}"
+
+
+def internal_error(error: BaseException) -> RpcError:
+    """Log where an unexpected exception came from and return the status the caller gets."""
+    error_id = secrets.token_hex(8)
+    _log.error("internal error %s: %s", error_id, describe(error))
     return RpcError(Status.INTERNAL, f"internal error {error_id}")

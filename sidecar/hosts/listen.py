@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from sidecar.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
-class TcpAddress:
+class TcpAddress(msgspec.Struct, frozen=True, tag="tcp"):
     """A TCP address; port 0 lets the supervisor choose one."""
 
     host: str
@@ -19,8 +19,7 @@ class TcpAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class UnixAddress:
+class UnixAddress(msgspec.Struct, frozen=True, tag="unix"):
     """A Unix socket; its file mode is the access control."""
 
     path: Path
@@ -49,8 +48,7 @@ def parse_address(text: str) -> Address:
     return TcpAddress(host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(msgspec.Struct, frozen=True):
     """A server certificate; with `client_ca` only clients with a certificate of that authority get in (mTLS)."""
 
     certificate: Path
@@ -58,8 +56,7 @@ class Tls:
     client_ca: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What one worker lets in. Every number bounds memory or time that a client could otherwise take."""
 
     # Above Envoy's 1 MiB default body buffer with room for a whole long context; grpcio's default of 4 MiB turns
@@ -83,13 +80,12 @@ class Limits:
     min_ping_interval_seconds: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
+class Listen(msgspec.Struct, frozen=True):
     """Everything a host needs to open its sockets."""
 
     addresses: tuple[Address, ...]
     tls: Tls | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
     # Mode of Unix sockets: the owner alone, unless the deployment shares a group with the data plane.
     unix_mode: int = 0o600
     # Whether several workers bind the same TCP port.

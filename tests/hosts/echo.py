@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from google.protobuf.wrappers_pb2 import BytesValue, Int32Value, StringValue
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 
 from sidecar.adapters.rpc import Answer, Call, Method, RpcError, Shape, Status
+from sidecar.errors import BundleError, ConfigError
+from sidecar.hosts.worker import Workload
 
 SECRET = "the text of a prompt"
 cancelled: list[str] = []
@@ -116,3 +121,29 @@ METHODS = (
     Method("/test.Echo/Mirror", Shape.UNARY, BytesValue, StringValue, mirror),
     Method("/test.Echo/Peer", Shape.UNARY, BytesValue, StringValue, peer),
 )
+
+
+def build(settings):
+    """Make the workload of a worker under test."""
+    if settings.get("fault") == "config":
+        raise ConfigError("settings: not usable")
+    if settings.get("fault") == "crash":
+        os.abort()
+
+    async def reload():
+        if Path(settings["reload"]).read_text() == "bad":
+            raise BundleError("rules/x.yaml:1: not a rule")
+
+    served = Counter("echo_served", "Calls served.", registry=(registry := CollectorRegistry()))
+
+    def counted(request, call):
+        served.inc()
+        return request.SerializeToString()
+
+    count_method = Method("/test.Echo/Counted", Shape.UNARY, BytesValue, BytesValue, counted)
+    return Workload(
+        methods=(*METHODS, count_method),
+        revision=lambda: "r1",
+        reload=reload,
+        metrics=lambda: generate_latest(registry).decode(),
+    )

@@ -1,0 +1,397 @@
+"""The supervisor: N workers behind one address, kept alive, reloaded one by one, drained together.
+
+READ `Supervisor.run` FIRST. The supervisor never touches a call; when it dies its workers die with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from msgspec.structs import replace
+
+from sidecar.errors import ConfigError
+from sidecar.hosts import envoy
+from sidecar.hosts.listen import Address, Listen, UnixAddress
+from sidecar.hosts.metrics import Totals
+from sidecar.hosts.ports import Reservation, runtime_folder
+from sidecar.hosts.process import WorkerProcess
+from sidecar.hosts.worker import EXIT_CONFIG, EXIT_SOFTWARE, Spec
+
+_log = logging.getLogger(__name__)
+
+# Restart back-off (reliability.md 3): fast after an accident, slow in a crash loop.
+_BACKOFF_FIRST = 0.1
+_BACKOFF_MOST = 10.0
+# A worker that lived this long had no start-up fault: the back-off begins anew.
+_STABLE_SECONDS = 10.0
+# So many ends within the window are a crash loop.
+_CRASHES = 5
+_CRASH_WINDOW_SECONDS = 30.0
+_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is supervised.
+
+    Args:
+        factory: `module:function` that makes the `Workload` in each worker.
+        settings: handed to the factory.
+        listen: addresses, TLS and limits.
+        host: `grpcio` or `envoy`; see `choose_host`.
+        workers: how many processes.
+        grace: seconds that calls in flight get at the end.
+        notice: seconds between NOT_SERVING and the drain, for load balancers to see it.
+        start_seconds: the longest a start may take, a cold compile of all rules included.
+        pin: `none`, `core` (worker i on processor i) or `numa` (worker i on a node's processors).
+    """
+
+    factory: str
+    settings: dict[str, Any]
+    listen: Listen
+    host: str = "grpcio"
+    workers: int = 1
+    grace: float = 10.0
+    notice: float = 0.0
+    start_seconds: float = 120.0
+    pin: str = "none"
+
+
+@dataclass
+class _Slot:
+    """The place of one worker; its process changes with restarts."""
+
+    index: int
+    worker: WorkerProcess | None = None
+    restarts: int = 0
+    is_replaced: bool = False
+    ends: deque[float] = field(default_factory=lambda: deque(maxlen=_CRASHES))
+
+    @property
+    def is_crash_looping(self) -> bool:
+        return len(self.ends) == _CRASHES and time.monotonic() - self.ends[0] < _CRASH_WINDOW_SECONDS
+
+
+def choose_host(wanted: str, say: Callable[[str], None]) -> str:
+    """Turn `auto` into the fast host where it can be used, and into `grpcio` with one line that says why elsewhere.
+
+    Raises:
+        ConfigError: `envoy` was asked for and cannot be used, or there is no such host.
+    """
+    if wanted not in ("auto", "envoy", "grpcio"):
+        raise ConfigError(f"host: {wanted!r} is none of auto, envoy, grpcio")
+    if wanted == "grpcio":
+        return wanted
+    reason = envoy.unusable()
+    if not reason:
+        return "envoy"
+    if wanted == "envoy":
+        raise ConfigError(f"host: envoy cannot be used here: {reason}")
+    say(f"host grpcio: envoy, which is several times faster, cannot be used here: {reason}")
+    return "grpcio"
+
+
+def worker_listen(listen: Listen, index: int, workers: int) -> Listen:
+    """Return where one worker listens: TCP ports are shared, a Unix socket belongs to one worker.
+
+    With several workers `filter.sock` becomes `filter.0.sock`, `filter.1.sock` and so on: list them all in the data
+    plane, because one connection always stays on one worker.
+    """
+
+    def own(address: Address) -> Address:
+        if workers == 1 or not isinstance(address, UnixAddress):
+            return address
+        return UnixAddress(address.path.with_suffix(f".{index}{address.path.suffix}"))
+
+    return replace(listen, addresses=tuple(own(address) for address in listen.addresses), is_shared=True)
+
+
+class Supervisor:
+    """Runs a plan until it is told to stop.
+
+    Args:
+        plan: what to run.
+        say: takes the few lines that a person should see.
+    """
+
+    def __init__(self, plan: Plan, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)) -> None:  # noqa: T201 - the default voice is the terminal
+        self._plan = plan
+        self._say = say
+        self._slots = [_Slot(index) for index in range(plan.workers)]
+        self._generation = 1
+        self._stopping = asyncio.Event()
+        self._exit_code = 0
+        self._is_ready = asyncio.Event()
+        self._has_quorum = True
+        self.totals = Totals()
+        self.addresses: tuple[Address, ...] = ()
+
+    async def run(self) -> int:
+        """Hold the addresses, start the workers, keep them alive until a signal; return the exit code.
+
+        Raises:
+            ConfigError: an address is taken.
+        """
+        own = {
+            address
+            for index in range(self._plan.workers)
+            for address in worker_listen(self._plan.listen, index, self._plan.workers).addresses
+        }
+        order = sorted(own, key=str)
+        reservation = Reservation(order)
+        taken = dict(zip(order, reservation.addresses, strict=True))
+        self._watch_signals()
+        try:
+            with TemporaryDirectory(prefix="run-", dir=runtime_folder()) as folder:
+                return await self._supervise(taken, Path(folder))
+        finally:
+            reservation.release()
+
+    async def _supervise(self, taken: dict[Address, Address], folder: Path) -> int:
+        listens = [self._listen(index, taken) for index in range(self._plan.workers)]
+        self.addresses = tuple(dict.fromkeys(address for listen in listens for address in listen.addresses))
+        keepers = [
+            asyncio.create_task(self._keep(slot, listen, folder))
+            for slot, listen in zip(self._slots, listens, strict=True)
+        ]
+        poller = asyncio.create_task(self._poll())
+        try:
+            await self._stopping.wait()
+            await asyncio.gather(*(self._end(slot) for slot in self._slots))
+        finally:
+            for task in (poller, *keepers):
+                task.cancel()
+            await asyncio.gather(poller, *keepers, return_exceptions=True)
+            for slot in self._slots:
+                if slot.worker is not None:
+                    slot.worker.kill()
+        return self._exit_code
+
+    def _listen(self, index: int, taken: dict[Address, Address]) -> Listen:
+        listen = worker_listen(self._plan.listen, index, self._plan.workers)
+        return replace(listen, addresses=tuple(taken[address] for address in listen.addresses))
+
+    # One worker --------------------------------------------------------------------------------------------------
+
+    async def _keep(self, slot: _Slot, listen: Listen, folder: Path) -> None:
+        """Start a worker, wait for its end, start it again: sooner after an accident, later in a crash loop."""
+        backoff = _BACKOFF_FIRST
+        while not self._stopping.is_set():
+            worker = slot.worker = await self._start(slot, listen, folder)
+            if await worker.ready(self._plan.start_seconds):
+                self._note_ready()
+            elif worker.process.returncode is None:
+                worker.kill()
+            code = await worker.close()
+            self.totals.end(slot.index)
+            slot.worker = None
+            if self._stopping.is_set():
+                return
+            if worker.is_misconfigured and not self._is_ready.is_set():
+                self._stop(EXIT_CONFIG)
+                return
+            if slot.is_replaced:
+                slot.is_replaced = False
+                continue
+            lived = time.monotonic() - worker.started
+            backoff = _BACKOFF_FIRST if lived > _STABLE_SECONDS else backoff
+            await self._note_end(slot, code, backoff)
+            backoff = min(_BACKOFF_MOST, backoff * 2)
+
+    async def _start(self, slot: _Slot, listen: Listen, folder: Path) -> WorkerProcess:
+        spec = Spec(
+            factory=self._plan.factory,
+            settings=self._plan.settings,
+            listen=listen,
+            index=slot.index,
+            generation=self._generation,
+        )
+        return await WorkerProcess.start(
+            spec, host=self._plan.host, folder=folder, cpus=_processors(self._plan.pin, slot.index)
+        )
+
+    async def _note_end(self, slot: _Slot, code: int, backoff: float) -> None:
+        slot.restarts += 1
+        slot.ends.append(time.monotonic())
+        ending = f"signal {-code}" if code < 0 else f"exit code {code}"
+        _log.error("worker %d ended with %s; starting it again in %.1f s", slot.index, ending, backoff)
+        self._tell_quorum()
+        if slot.is_crash_looping:
+            self._say(f"worker {slot.index} is in a crash loop: {_CRASHES} ends in {_CRASH_WINDOW_SECONDS:g} s")
+            if not self._is_ready.is_set():
+                self._stop(EXIT_SOFTWARE)
+                return
+            backoff = _BACKOFF_MOST
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), backoff)
+
+    async def _end(self, slot: _Slot) -> None:
+        if slot.worker is not None:
+            await slot.worker.stop(notice=self._plan.notice, grace=self._plan.grace)
+
+    # All workers -------------------------------------------------------------------------------------------------
+
+    @property
+    def ready_workers(self) -> int:
+        """How many workers take calls now."""
+        return sum(slot.worker is not None and slot.worker.is_ready for slot in self._slots)
+
+    @property
+    def has_quorum(self) -> bool:
+        """Whether at least half of the workers are ready; below that the rest say NOT_SERVING and are spared."""
+        return self.ready_workers * 2 >= len(self._slots)
+
+    def status(self) -> dict[str, Any]:
+        """Return what `/healthz` shows: per worker its process, restarts and revision."""
+        return {
+            "ready": self.has_quorum and self._is_ready.is_set() and not self._stopping.is_set(),
+            "generation": self._generation,
+            "workers": [
+                {
+                    "worker": slot.index,
+                    "pid": slot.worker.process.pid if slot.worker else None,
+                    "ready": bool(slot.worker and slot.worker.is_ready),
+                    "restarts": slot.restarts,
+                    "revision": slot.worker.revision if slot.worker else "",
+                }
+                for slot in self._slots
+            ],
+        }
+
+    def metrics(self) -> str:
+        """Return the metrics of all workers, added up, in the text format."""
+        extra = {
+            "sidecar_workers_ready": self.ready_workers,
+            "sidecar_worker_restarts": sum(slot.restarts for slot in self._slots),
+            "sidecar_generation": self._generation,
+        }
+        return self.totals.render(extra)
+
+    async def reload(self) -> str:
+        """Have every worker load its rules anew, one after the other; stop at the first that cannot.
+
+        Returns:
+            Why it failed; empty if every worker is on the new rules.
+        """
+        self._generation += 1
+        for slot in self._slots:
+            if slot.worker is None or not slot.worker.is_ready:
+                continue  # it starts with the new rules anyway
+            answer = await slot.worker.ask(
+                {"do": "reload", "generation": self._generation}, seconds=self._plan.start_seconds
+            )
+            failure = "no answer" if answer is None else answer["failure"]
+            if failure:
+                self._say(f"reload refused by worker {slot.index}, the rules in use stay: {failure}")
+                return str(failure)
+            slot.worker.revision = answer["revision"] if answer else ""
+        self._say(f"reloaded: generation {self._generation}")
+        return ""
+
+    async def restart(self) -> None:
+        """Replace every worker by a new process, one after the other; with one worker there is a gap."""
+        self._generation += 1
+        for slot in self._slots:
+            old = slot.worker
+            if old is None:
+                continue
+            slot.is_replaced = True
+            await old.stop(notice=self._plan.notice, grace=self._plan.grace)
+            deadline = time.monotonic() + self._plan.start_seconds
+            while not (slot.worker and slot.worker is not old and slot.worker.is_ready):
+                if time.monotonic() > deadline or self._stopping.is_set():
+                    return
+                await asyncio.sleep(_BACKOFF_FIRST)
+
+    def _note_ready(self) -> None:
+        self._tell_quorum()
+        if not self._is_ready.is_set() and self.ready_workers == len(self._slots):
+            self._is_ready.set()
+            where = ", ".join(map(str, self.addresses))
+            self._say(f"ready: host {self._plan.host}, {len(self._slots)} workers on {where}")
+
+    def _tell_quorum(self) -> None:
+        if not self._is_ready.is_set():
+            return
+        for slot in self._slots:
+            if slot.worker is not None and slot.worker.is_ready:
+                slot.worker.tell({"do": "serving", "value": self.has_quorum})
+
+    async def _poll(self) -> None:
+        """Collect metrics once a second, and end a worker that hangs."""
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.gather(*(self._poll_one(slot) for slot in self._slots))
+
+    async def _poll_one(self, slot: _Slot) -> None:
+        worker = slot.worker
+        if worker is None or not worker.is_ready:
+            return
+        answer = await worker.ask({"do": "stats"})
+        if answer is not None:
+            self.totals.update(slot.index, answer["metrics"])
+            worker.revision = answer["revision"]
+        elif worker.is_ready and not self._stopping.is_set():
+            _log.error("worker %d does not answer; ending it", slot.index)
+            worker.kill()
+
+    # Signals -----------------------------------------------------------------------------------------------------
+
+    def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, 0)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload()))
+        loop.add_signal_handler(signal.SIGUSR2, lambda: self._spawn(self.restart()))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _stop(self, code: int) -> None:
+        self._exit_code = code
+        self._stopping.set()
+
+
+def _processors(pin: str, index: int) -> list[int]:
+    """Return the processors that a worker may run on; empty for all.
+
+    Raises:
+        ConfigError: `pin` is none of `none`, `core`, `numa`.
+    """
+    if pin == "none":
+        return []
+    allowed = sorted(os.sched_getaffinity(0))
+    if pin == "core":
+        return [allowed[index % len(allowed)]]
+    if pin == "numa":
+        nodes = [sorted(node & set(allowed)) for node in _numa_nodes()]
+        usable = [node for node in nodes if node] or [allowed]
+        return usable[index % len(usable)]
+    raise ConfigError(f"pin: {pin!r} is none of none, core, numa")
+
+
+def _numa_nodes() -> list[set[int]]:
+    nodes = []
+    for path in sorted(Path("/sys/devices/system/node").glob("node[0-9]*/cpulist")):
+        processors: set[int] = set()
+        for part in path.read_text().strip().split(","):
+            first, _, last = part.partition("-")
+            if first:
+                processors.update(range(int(first), int(last or first) + 1))
+        nodes.append(processors)
+    return nodes

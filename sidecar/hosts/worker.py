@@ -1,0 +1,252 @@
+"""One worker, whatever host carries it: builds the services, answers the supervisor, drains and stops.
+
+A worker is a process of its own. The supervisor describes it in one environment variable and talks to it over an
+inherited socket. READ `Worker.run` FIRST.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from sidecar.adapters.rpc import Metadata, Method
+from sidecar.errors import ConfigError, SidecarError
+from sidecar.hosts.control import Channel, Message
+from sidecar.hosts.failure import describe
+from sidecar.hosts.gate import Gate
+from sidecar.hosts.health import Health
+from sidecar.hosts.listen import Listen
+from sidecar.hosts.reflection import Reflection
+
+SPEC_VARIABLE = "SIDECAR_WORKER"
+
+# Exit codes of sysexits.h; the supervisor does not restart a worker that cannot be configured.
+EXIT_CONFIG = 78
+EXIT_SOFTWARE = 70
+
+
+async def _nothing() -> None:
+    return
+
+
+def _no_metrics() -> str:
+    return ""
+
+
+def _no_revision() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What a worker serves; a factory makes it inside the worker from the settings of the command line.
+
+    Args:
+        methods: the services.
+        revision: the revision of the rules in use now.
+        reload: load rules and policy anew and swap them; an exception means that the old ones stay.
+        start: begin background work, in the worker's event loop, before the first call.
+        close: end background work and flush, after the last call.
+        metrics: all metrics of this process in Prometheus' text format.
+        aliases: services whose descriptor has another name than the wire (see `Reflection`).
+    """
+
+    methods: tuple[Method, ...]
+    revision: Callable[[], str] = _no_revision
+    reload: Callable[[], Awaitable[None]] = _nothing
+    start: Callable[[], Awaitable[None]] = _nothing
+    close: Callable[[], Awaitable[None]] = _nothing
+    metrics: Callable[[], str] = _no_metrics
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """How the supervisor describes a worker to itself.
+
+    Args:
+        factory: `module:function` that makes the `Workload` from `settings`.
+        settings: handed to the factory as it is.
+        listen: where this worker listens.
+        index: 0 .. workers - 1.
+        generation: counts starts and reloads of the whole sidecar.
+        control: the file descriptor of the worker's end of the line to the supervisor.
+        admin: path of the Unix socket of Envoy's admin interface; empty on other hosts.
+    """
+
+    factory: str
+    settings: dict[str, Any]
+    listen: Listen
+    index: int = 0
+    generation: int = 1
+    control: int = -1
+    admin: str = ""
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the environment variable that carries this."""
+        return {SPEC_VARIABLE: msgspec.json.encode(self, enc_hook=str).decode()}
+
+    @classmethod
+    def from_environment(cls) -> Spec:
+        """Read the description that this process was started with."""
+        return msgspec.json.decode(os.environ[SPEC_VARIABLE], type=cls, dec_hook=_decode_path)
+
+
+def _decode_path(kind: type, value: Any) -> Any:
+    return kind(value)
+
+
+def make_workload(factory: str, settings: Mapping[str, Any]) -> Workload:
+    """Import `module:function` and call it.
+
+    Raises:
+        ConfigError: there is no such function.
+    """
+    module, _, name = factory.partition(":")
+    make = getattr(importlib.import_module(module), name, None)
+    if make is None:
+        raise ConfigError(f"{factory}: no such factory")
+    workload = make(settings)
+    if not isinstance(workload, Workload):
+        raise ConfigError(f"{factory}: does not make a Workload")
+    return workload
+
+
+class Carrier(Protocol):
+    """What carries the bytes for a worker: grpc.aio in its process, or the Envoy around it."""
+
+    async def listening(self) -> None:
+        """Return once clients can connect."""
+
+    async def drain(self, grace: float) -> None:
+        """Stop taking connections, and let calls in flight end for at most `grace` seconds."""
+
+
+class Worker:
+    """One worker's life from build to drain.
+
+    Args:
+        spec: what the supervisor asked for.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.gate = Gate(spec.listen.limits.max_concurrent_calls)
+        self._generation = spec.generation
+        self._workload = Workload(methods=())
+        self._channel: Channel | None = None
+        self.health = Health((), self._identity)
+        self.stopped = asyncio.Event()
+
+    async def build(self) -> tuple[Method, ...]:
+        """Make the workload, with health and reflection beside it.
+
+        Raises:
+            SidecarError: rules, policy or settings cannot be used.
+        """
+        self._workload = make_workload(self.spec.factory, self.spec.settings)
+        await self._workload.start()
+        services = tuple({method.service for method in self._workload.methods})
+        self.health = Health(services, self._identity)
+        methods = (*self._workload.methods, *self.health.methods())
+        return (*methods, *Reflection(methods, dict(self._workload.aliases)).methods())
+
+    async def run(self, carrier: Carrier) -> None:
+        """Report ready, then obey the supervisor until it says stop or dies; the calls are the carrier's business."""
+        self.health.set_serving(True)
+        await carrier.listening()
+        if self.spec.control >= 0:
+            self._channel = await Channel.open(socket.socket(fileno=self.spec.control))
+            self._send({"event": "ready", "pid": os.getpid(), "revision": self._workload.revision()})
+            async for message in self._channel:
+                if await self._obey(message, carrier):
+                    break
+            else:
+                # The supervisor died without a word: an orphan must not keep answering with rules that nobody updates.
+                os._exit(EXIT_SOFTWARE)
+        await self.stopped.wait()
+
+    async def close(self) -> None:
+        """Flush what the services hold."""
+        await self._workload.close()
+
+    async def _obey(self, message: Message, carrier: Carrier) -> bool:
+        """Do what a message asks; return whether it was the last."""
+        match message["do"]:
+            case "stats":
+                self._answer(message, self._stats())
+            case "serving":
+                self.health.set_serving(message["value"])
+            case "reload":
+                await self._reload(message)
+            case "drain":
+                self.health.set_serving(False)
+                await asyncio.sleep(message["notice"])
+                await carrier.drain(message["grace"])
+                await self.close()
+                self._answer(message, {"in_flight": self.gate.in_flight})
+                self.stopped.set()
+                return True
+        return False
+
+    async def _reload(self, message: Message) -> None:
+        try:
+            await self._workload.reload()
+        except SidecarError as error:
+            failure = str(error)
+        except Exception as error:  # noqa: BLE001 - a failed reload keeps the old rules, whatever failed
+            failure = describe(error)
+        else:
+            failure = ""
+            self._generation = message["generation"]
+        self._answer(message, {"failure": failure, "revision": self._workload.revision()})
+
+    def _stats(self) -> Message:
+        return {
+            "in_flight": self.gate.in_flight,
+            "served": self.gate.served,
+            "refused": self.gate.refused,
+            "serving": self.health.is_serving,
+            "generation": self._generation,
+            "revision": self._workload.revision(),
+            "metrics": self._workload.metrics(),
+        }
+
+    def _identity(self) -> Metadata:
+        return {
+            "sidecar-worker": str(self.spec.index),
+            "sidecar-generation": str(self._generation),
+            "sidecar-revision": self._workload.revision(),
+            "sidecar-pid": str(os.getpid()),
+        }
+
+    def _answer(self, question: Message, answer: Message) -> None:
+        self._send({"event": "answer", "id": question["id"], **answer})
+
+    def _send(self, message: Message) -> None:
+        if self._channel is not None:
+            self._channel.send(message)
+
+
+def report_failure(error: Exception) -> int:
+    """Tell on stderr why a worker cannot start, and return its exit code."""
+    if isinstance(error, SidecarError):
+        sys.stderr.write(f"{error}\n")
+        return EXIT_CONFIG
+    sys.stderr.write(f"worker failed to start: {describe(error)}\n")
+    return EXIT_SOFTWARE
+
+
+async def cancelled(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
