@@ -110,10 +110,11 @@ class Pattern(msgspec.Struct, frozen=True):
 
 
 class Confirm(msgspec.Struct, frozen=True):
-    """A check on what a regex matched, such as a checksum or a minimum of entropy."""
+    """A check on what a regex matched, such as a checksum or a minimum of entropy; named in `core.checks.CHECKS`."""
 
     name: str
     value: float = 0.0
+    words: tuple[str, ...] = ()
     group: str | int = 0
 
 

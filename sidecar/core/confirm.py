@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from sidecar.model import Confirm, Finding, Pattern, Rule, Segment, View
+from sidecar.core.checks import CHECKS
+from sidecar.model import Finding, Pattern, Rule, Segment, View
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sidecar.core.scan import Found, Hits, Recognizer
 
@@ -102,10 +101,7 @@ def _end_of(view: View, end: int) -> int:
 
 
 def _regex_spans(regex: re.Pattern[str], rule: Rule, text: str) -> Iterator[tuple[int, int]]:
-    # A rule without checks reports the whole match; with checks, the group that holds the value.
-    group: str | int = next((check.group for check in rule.confirm), 0)
-    if "secret" in regex.groupindex:
-        group = "secret"
+    group: str | int = "secret" if "secret" in regex.groupindex else 0
     for found in regex.finditer(text):
         if all(CHECKS[check.name](found[check.group] or "", check) for check in rule.confirm):
             yield found.span(group)
@@ -146,22 +142,3 @@ def _entity_finding(found: Found, segment: Segment) -> Finding:
         segment=segment,
         entity=found.entity,
     )
-
-
-def entropy(value: str) -> float:
-    """Return the Shannon entropy of a text in bits per character (Shannon 1948); 0 for the empty text."""
-    total = len(value)
-    return -sum(n / total * math.log2(n / total) for n in Counter(value).values()) if total else 0.0
-
-
-def luhn(value: str) -> bool:
-    """Tell whether the digits of a text pass the Luhn check (ISO/IEC 7812-1, annex B)."""
-    digits = [int(character) for character in value if character.isdigit()]
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-    return len(digits) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-
-
-CHECKS: Mapping[str, Callable[[str, Confirm], bool]] = {
-    "entropy": lambda value, check: entropy(value) >= check.value,
-    "luhn": lambda value, _: luhn(value),
-}

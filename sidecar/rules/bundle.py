@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sidecar import __version__
+from sidecar.core.checks import CHECKS
 from sidecar.errors import BundleError
 from sidecar.model import TARGETS, Confirm, Pattern, Rule, RuleSet, Verdict
 from sidecar.rules.documents import line_of, load
-from sidecar.rules.schema import Manifest, RuleSchema, Vocabulary
+from sidecar.rules.schema import ConfirmSchema, Manifest, RuleSchema, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MANIFEST = "bundle.yaml"
 VOCABULARY = "TAGS.yaml"
+# A rule that reads folded views ignores letter case everywhere; `any` stands for every transform.
+CASELESS = frozenset({"casefold", "any"})
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -39,6 +42,24 @@ class Bundle(msgspec.Struct, frozen=True):
     rule_set: RuleSet
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """What could be read of a bundle, and every fault that was met on the way.
+
+    Args:
+        manifest: None where it cannot be read; then there is nothing else.
+        vocabulary: the closed list of tags.
+        documents: the rule files that fit the schema, in the order of families, then of names.
+        rules: those of them that make a rule.
+        faults: sentences that start with `path:line:`.
+    """
+
+    manifest: Manifest | None
+    vocabulary: Vocabulary
+    documents: tuple[Document, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
 def read_bundle(files: Mapping[str, bytes]) -> Bundle:
     """Read a bundle.
 
@@ -51,31 +72,40 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
     Raises:
         BundleError: names every fault with file and line.
     """
+    reading = read_leniently(files)
+    if reading.faults or reading.manifest is None:
+        raise BundleError(*reading.faults)
+    manifest = reading.manifest
+    rule_set = RuleSet(name=manifest.name, version=manifest.version, revision=revision(files), rules=reading.rules)
+    return Bundle(manifest=manifest, vocabulary=reading.vocabulary, documents=reading.documents, rule_set=rule_set)
+
+
+def read_leniently(files: Mapping[str, bytes]) -> Reading:
+    """Read as much of a bundle as can be read; the faults are listed beside it."""
+    vocabulary = Vocabulary(tags={})
     if MANIFEST not in files:
-        raise BundleError(
-            f"{MANIFEST}:1: the bundle has no manifest; a bundle folder holds {MANIFEST} and a folder per family"
-        )
-    manifest = load(files[MANIFEST], MANIFEST, Manifest)
-    _require_version(manifest)
-    vocabulary = load(files.get(VOCABULARY, b"tags: {}"), VOCABULARY, Vocabulary)
+        fault = f"{MANIFEST}:1: the bundle has no manifest; a bundle folder holds {MANIFEST} and a folder per family"
+        return Reading(None, vocabulary, faults=(fault,))
     faults: list[str] = []
+    try:
+        manifest = load(files[MANIFEST], MANIFEST, Manifest)
+        _require_version(manifest)
+    except BundleError as error:
+        return Reading(None, vocabulary, faults=error.faults)
+    try:
+        vocabulary = load(files.get(VOCABULARY, b"tags: {}"), VOCABULARY, Vocabulary)
+    except BundleError as error:
+        faults.extend(error.faults)
     documents: list[Document] = []
+    rules: list[Rule] = []
     for path in _rule_paths(files, manifest, faults):
         try:
             documents.append(Document(path=path, data=files[path], schema=load(files[path], path, RuleSchema)))
-        except BundleError as error:
-            faults.extend(error.faults)
-    rules: list[Rule] = []
-    for document in documents:
-        try:
-            rules.append(_to_rule(document, manifest))
+            rules.append(_to_rule(documents[-1], manifest))
         except BundleError as error:
             faults.extend(error.faults)
     faults.extend(_repeated_ids(documents))
-    if faults:
-        raise BundleError(*faults)
-    rule_set = RuleSet(name=manifest.name, version=manifest.version, revision=_revision(files), rules=tuple(rules))
-    return Bundle(manifest=manifest, vocabulary=vocabulary, documents=tuple(documents), rule_set=rule_set)
+    return Reading(manifest, vocabulary, tuple(documents), tuple(rules), tuple(faults))
 
 
 def expand_targets(patterns: tuple[str, ...]) -> frozenset[str]:
@@ -121,7 +151,8 @@ def _to_rule(document: Document, manifest: Manifest) -> Rule:
     if not targets:
         raise BundleError(f"{path}:1: unknown target in {list(schema.targets)}; known: {', '.join(TARGETS)}")
     transforms = frozenset(manifest.defaults.transforms if schema.transforms is None else schema.transforms)
-    flags = re.IGNORECASE if "casefold" in transforms else re.NOFLAG
+    caseless = not transforms.isdisjoint(CASELESS)
+    flags = re.IGNORECASE if caseless else re.NOFLAG
     patterns = []
     for index, match in enumerate(schema.match.any):
         try:
@@ -131,6 +162,8 @@ def _to_rule(document: Document, manifest: Manifest) -> Rule:
         if not match.keywords and regex is None:
             raise BundleError(f"{path}:{_line(document, index)}: needs `keywords` or `regex`; it could never match")
         patterns.append(Pattern(keywords=match.keywords, also=match.also, regex=regex))
+    confirm = tuple(_to_confirm(item, path) for item in schema.confirm)
+    _require_groups(confirm, patterns, path)
     return Rule(
         id=schema.id,
         version=schema.version,
@@ -142,11 +175,11 @@ def _to_rule(document: Document, manifest: Manifest) -> Rule:
         transforms=transforms,
         patterns=tuple(patterns),
         verdict=Verdict[schema.verdict.upper()],
-        confirm=tuple(_to_confirm(item, path) for item in schema.confirm),
+        confirm=confirm,
         entity=schema.entity,
         confidence=manifest.defaults.confidence if schema.confidence is None else schema.confidence,
         tags=schema.tags,
-        caseless="casefold" in transforms,
+        caseless=caseless,
     )
 
 
@@ -154,17 +187,37 @@ def _line(document: Document, alternative: int) -> int:
     return line_of(document.data, document.path, "match", "any", alternative, "regex")
 
 
-def _to_confirm(item: msgspec.Struct, path: str) -> Confirm:
-    checksum, entropy, group = (getattr(item, name) for name in ("checksum", "min_entropy", "group"))
-    if (checksum is None) == (entropy is None):
-        raise BundleError(f"{path}:1: each `confirm` names either `checksum` or `min_entropy`")
-    if checksum is not None:
-        return Confirm(name=checksum, group=group)
-    return Confirm(name="entropy", value=entropy, group=group)
+def _to_confirm(item: ConfirmSchema, path: str) -> Confirm:
+    kinds = {
+        "checksum": item.checksum,
+        "min_entropy": item.min_entropy,
+        "min_digits": item.min_digits,
+        "exclude": item.exclude,
+    }
+    given = [kind for kind, value in kinds.items() if value is not None]
+    if len(given) != 1:
+        raise BundleError(f"{path}:1: each `confirm` names exactly one of {', '.join(kinds)}")
+    if item.checksum is not None:
+        if item.checksum not in CHECKS:
+            raise BundleError(f"{path}:1: unknown checksum `{item.checksum}`; known: {', '.join(sorted(CHECKS))}")
+        return Confirm(name=item.checksum, group=item.group)
+    if item.exclude is not None:
+        return Confirm(name="exclude", words=tuple(word.casefold() for word in item.exclude), group=item.group)
+    if item.min_digits is not None:
+        return Confirm(name="digits", value=item.min_digits, group=item.group)
+    return Confirm(name="entropy", value=item.min_entropy or 0.0, group=item.group)
 
 
-def _revision(files: Mapping[str, bytes]) -> str:
-    """SHA-256 over every file's name and content, in order of names: what is shipped is what is named."""
+def _require_groups(confirm: tuple[Confirm, ...], patterns: list[Pattern], path: str) -> None:
+    for check in confirm:
+        for pattern in patterns:
+            known = {0, *pattern.regex.groupindex, *range(pattern.regex.groups + 1)} if pattern.regex else set()
+            if check.group not in known:
+                raise BundleError(f"{path}:1: `confirm` looks at group {check.group!r}, which not every `regex` has")
+
+
+def revision(files: Mapping[str, bytes]) -> str:
+    """Return the SHA-256 over every file's name and content, in order of names: what is shipped is what is named."""
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(f"{path}\0{len(files[path])}\0".encode())

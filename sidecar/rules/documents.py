@@ -137,3 +137,9 @@ def _child(node: yaml.Node, key: str | int) -> yaml.Node | None:
         child: yaml.Node = node.value[key]
         return child
     return None
+
+
+def top_level_keys(data: bytes, source: str) -> list[tuple[str, int]]:
+    """Return the keys of a document's top mapping with their lines, in the order of the file."""
+    root = _compose(data, source)
+    return [(key.value, int(key.start_mark.line) + 1) for key, _ in root.value]

@@ -10,17 +10,19 @@ Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_leng
 Severity = Literal["informational", "low", "medium", "high", "critical"]
 Status = Literal["experimental", "test", "stable", "deprecated"]
 Semver = Annotated[str, msgspec.Meta(pattern=r"^\d+\.\d+\.\d+$")]
+Keyword = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Entity = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=60)]
 
 
-class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A struct that refuses keys it does not know."""
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A struct that refuses keys it does not know; fields stand in the order of the file."""
 
 
 class MatchSchema(Strict, frozen=True):
     """One alternative: `keywords` (any of them, literal) and, where given, `also` (any of them) and `regex`."""
 
-    keywords: tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=200)], ...] = ()
-    also: tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=200)], ...] = ()
+    keywords: tuple[Keyword, ...] = ()
+    also: tuple[Keyword, ...] = ()
     regex: str | None = None
 
 
@@ -31,10 +33,20 @@ class AnyOf(Strict, frozen=True):
 
 
 class ConfirmSchema(Strict, frozen=True):
-    """A check on the matched text: `checksum` by name, or `min_entropy` in bits per character, on a group."""
+    """A check on the matched text or on one of its groups; exactly one kind each.
+
+    Args:
+        checksum: a named check of `sidecar.core.checks`, such as `luhn`.
+        min_entropy: bits per character that the text must reach.
+        min_digits: decimal digits that the text must hold.
+        exclude: parts that the text must not hold, in any letter case.
+        group: the group that is looked at; the whole match by default.
+    """
 
     checksum: str | None = None
     min_entropy: float | None = None
+    min_digits: int | None = None
+    exclude: tuple[Keyword, ...] | None = None
     group: str | int = 0
 
 
@@ -50,8 +62,8 @@ class CaseSchema(Strict, frozen=True):
 
     id: int
     desc: str
-    text: str
     target: str | None = None
+    text: str
 
 
 class TestsSchema(Strict, frozen=True):
@@ -59,13 +71,6 @@ class TestsSchema(Strict, frozen=True):
 
     positive: tuple[CaseSchema, ...] = ()
     negative: tuple[CaseSchema, ...] = ()
-
-
-class OperatorSchema(msgspec.Struct, frozen=True):
-    """A masking operator by Presidio's name; the other keys are its parameters."""
-
-    name: str
-    new_value: str | None = None
 
 
 class RuleSchema(Strict, frozen=True):
@@ -80,13 +85,12 @@ class RuleSchema(Strict, frozen=True):
     severity: Severity
     paranoia: Annotated[int, msgspec.Meta(ge=1, le=4)]
     targets: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
-    match: AnyOf
-    verdict: Literal["flag", "mask", "block"]
     transforms: tuple[str, ...] | None = None
+    match: AnyOf
     confirm: tuple[ConfirmSchema, ...] = ()
+    verdict: Literal["flag", "mask", "block"]
+    entity: Entity | None = None
     confidence: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
-    entity: str | None = None
-    operator: OperatorSchema | None = None
     tags: tuple[str, ...] = ()
     falsepositives: tuple[str, ...] = ()
     references: tuple[str, ...] = ()

@@ -1,0 +1,263 @@
+"""What a regular expression may cost and what it needs, read from Python's own parse tree; nothing is matched here."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import string
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+# The parse tree has no public name; its shape is covered by the tests of this module.
+_parser: Any = importlib.import_module("re._parser")
+_UNBOUNDED = int(_parser.MAXREPEAT)
+
+# Common to Hyperscan and Python. Hyperscan refuses look-around, back-references, atomic and possessive parts.
+_FOREIGN = {
+    "ASSERT": "look-around",
+    "ASSERT_NOT": "look-around",
+    "GROUPREF": "a back-reference",
+    "GROUPREF_EXISTS": "a conditional group",
+    "ATOMIC_GROUP": "an atomic group",
+    "POSSESSIVE_REPEAT": "a possessive quantifier",
+}
+# One start of a match may be tried in so many ways before the second look could hold up a request.
+WORK_LIMIT = 100_000
+_STRINGS_LIMIT = 4096
+_CLASS_LIMIT = 16
+# Every printable ASCII character, and one of each kind of letter, space and mark that `\w` and `\s` tell apart.
+_ALPHABET = frozenset(string.printable) | frozenset("\x00\x1b\u00a0éящ中あ가अก١\u200b\U0001f600")
+
+Tree = list[tuple[Any, Any]]
+
+
+def parse(expression: str) -> Tree:
+    """Parse an expression that compiles.
+
+    Raises:
+        re.error: it does not.
+    """
+    tree: Tree = list(_parser.parse(expression))
+    return tree
+
+
+def foreign_parts(tree: Tree) -> list[str]:
+    """Name what Hyperscan would refuse, each kind once."""
+    return list(dict.fromkeys(_FOREIGN[str(op)] for op, _ in _walk(tree) if str(op) in _FOREIGN))
+
+
+def width(expression: str) -> tuple[int, int | None]:
+    """Return the shortest and the longest match in code points; None: without bound."""
+    low, high = _parser.parse(expression).getwidth()
+    return int(low), None if high >= _UNBOUNDED else int(high)
+
+
+def _walk(tree: Tree) -> Iterator[tuple[Any, Any]]:
+    for op, value in tree:
+        yield op, value
+        for child in _children(str(op), value):
+            yield from _walk(child)
+
+
+def _children(op: str, value: Any) -> Sequence[Tree]:
+    if op == "BRANCH":
+        return [list(branch) for branch in value[1]]
+    if op == "SUBPATTERN":
+        return [list(value[3])]
+    if op in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+        return [list(value[2])]
+    if op in ("ASSERT", "ASSERT_NOT"):
+        return [list(value[1])]
+    return [list(value)] if op == "ATOMIC_GROUP" else []
+
+
+# ── what it may cost ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def work(tree: Tree) -> float:
+    """Bound the ways in which one start of a match can be tried; infinite for catastrophic shapes.
+
+    Only choices that the next character does not settle count: a quantifier whose body may also begin what follows
+    (`.*` before anything, `(a+)+`), and branches that begin alike inside of one.
+
+    Args:
+        tree: the parsed expression.
+
+    Returns:
+        The product of the open choices; at least 1.
+    """
+    return _work(tree, frozenset())
+
+
+def _work(tree: Tree, follow: frozenset[str]) -> float:
+    total = 1.0
+    for op, value in reversed(tree):
+        name = str(op)
+        if name in ("MAX_REPEAT", "MIN_REPEAT"):
+            total *= _work_of_repeat(value, follow)
+        elif name == "BRANCH":
+            branches = [list(branch) for branch in value[1]]
+            total *= _rivals(branches) * max(_work(branch, follow) for branch in branches)
+        elif name == "SUBPATTERN":
+            total *= _work(list(value[3]), follow)
+        first, nullable = _first([(op, value)])
+        follow = first | follow if nullable else first
+    return total
+
+
+def _work_of_repeat(value: Any, follow: frozenset[str]) -> float:
+    low, high, body = int(value[0]), int(value[1]), list(value[2])
+    first, _ = _first(body)
+    inner = _work(body, follow | first if high > 1 else follow)
+    choices = 1.0
+    if low < high and first & follow:
+        choices = float("inf") if high >= _UNBOUNDED else high - low + 1
+    if inner == 1:
+        return choices
+    return float("inf") if high > 64 else choices * inner**high
+
+
+def _rivals(branches: Sequence[Tree]) -> int:
+    """Count the branches that can be entered with the same text: beginnings of one another, or alike in the first character."""
+    texts = [_strings(branch) for branch in branches]
+    if all(found is not None and len(found) == 1 for found in texts):
+        words = [next(iter(found)) for found in texts if found]
+        return max(sum(word.startswith(other) for other in words) for word in words)
+    firsts = [_first(branch)[0] for branch in branches]
+    return max(sum(bool(first & other) for other in firsts) for first in firsts) if firsts else 1
+
+
+def _first(tree: Tree) -> tuple[frozenset[str], bool]:
+    """Return the characters a match can begin with, and whether it can be empty."""
+    found: frozenset[str] = frozenset()
+    for op, value in tree:
+        name = str(op)
+        if name == "AT" or name in ("ASSERT", "ASSERT_NOT"):
+            continue
+        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            chars, nullable = _first(list(value[2]))
+            nullable = nullable or value[0] == 0
+        elif children := _children(name, value):
+            parts = [_first(child) for child in children]
+            chars, nullable = frozenset().union(*(part[0] for part in parts)), any(part[1] for part in parts)
+        else:
+            chars, nullable = _characters(name, value), False
+        found |= chars
+        if not nullable:
+            return found, False
+    return found, True
+
+
+def _characters(op: str, value: Any) -> frozenset[str]:
+    if op == "LITERAL":
+        return frozenset({chr(value), chr(value).lower(), chr(value).upper()})
+    if op == "NOT_LITERAL":
+        return _ALPHABET - {chr(value)}
+    if op == "IN":
+        return _of_class(value)
+    return _ALPHABET  # ANY, and group references that the subset refuses
+
+
+def _of_class(items: Any) -> frozenset[str]:
+    negated = bool(items) and str(items[0][0]) == "NEGATE"
+    found: set[str] = set()
+    for op, value in items:
+        if str(op) == "LITERAL":
+            found.add(chr(value))
+        elif str(op) == "RANGE":
+            found.update(c for c in _ALPHABET if value[0] <= ord(c) <= value[1])
+            found.add(chr(value[0]))
+        elif str(op) == "CATEGORY":
+            found.update(c for c in _ALPHABET if _CATEGORIES[str(value)](c))
+    if negated:
+        return _ALPHABET - found
+    return frozenset(form for c in found for form in (c, c.lower(), c.upper()))
+
+
+_CATEGORIES = {
+    f"CATEGORY_{negation}{name}": re.compile(rf"\{letter}").match
+    for name, lower in (("DIGIT", "d"), ("SPACE", "s"), ("WORD", "w"))
+    for negation, letter in (("", lower), ("NOT_", lower.upper()))
+}
+
+
+# ── what it needs ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def implies(tree: Tree, keywords: Collection[str], *, caseless: bool) -> bool:
+    """Tell whether every match must hold one of the keywords.
+
+    Args:
+        tree: the parsed expression.
+        keywords: the literals.
+        caseless: whether letter case is ignored.
+
+    Returns:
+        False, too, where it cannot be told; a regex that needs a keyword says so in plain sight.
+    """
+    wanted = [keyword.lower() if caseless else keyword for keyword in keywords]
+
+    def covers(texts: Collection[str]) -> bool:
+        return all(any(keyword in text for keyword in wanted) for text in texts)
+
+    def check(items: Tree) -> bool:
+        run: frozenset[str] = frozenset({""})
+        for op, value in items:
+            texts = _strings([(op, value)], caseless=caseless)
+            if texts is not None and len(run) * len(texts) <= _STRINGS_LIMIT:
+                run = frozenset(head + tail for head in run for tail in texts)
+                continue
+            if covers(run) or _check_inside(str(op), value):
+                return True
+            run = texts or frozenset({""})
+        return covers(run)
+
+    def _check_inside(op: str, value: Any) -> bool:
+        if op in ("MAX_REPEAT", "MIN_REPEAT") and value[0] == 0:
+            return False
+        children = _children(op, value)
+        return bool(children) and all(check(child) for child in children)
+
+    return check(tree)
+
+
+def _strings(tree: Tree, *, caseless: bool = False) -> frozenset[str] | None:
+    """Return every text that a tree matches, where they are few; zero-width parts match the empty text."""
+    found: frozenset[str] = frozenset({""})
+    for op, value in tree:
+        texts = _strings_of(str(op), value, caseless)
+        if texts is None or len(found) * len(texts) > _STRINGS_LIMIT:
+            return None
+        found = frozenset(head + tail for head in found for tail in texts)
+    return found
+
+
+def _strings_of(op: str, value: Any, caseless: bool) -> frozenset[str] | None:
+    if op == "LITERAL":
+        return frozenset({chr(value).lower() if caseless else chr(value)})
+    if op == "AT":
+        return frozenset({""})
+    if op == "IN":
+        if str(value[0][0]) == "NEGATE" or any(str(kind) == "CATEGORY" for kind, _ in value):
+            return None
+        chars = {chr(c) for kind, v in value for c in (range(v[0], v[1] + 1) if str(kind) == "RANGE" else (v,))}
+        return frozenset(c.lower() if caseless else c for c in chars) if len(chars) <= _CLASS_LIMIT else None
+    if op in ("BRANCH", "SUBPATTERN"):
+        parts = [_strings(child, caseless=caseless) for child in _children(op, value)]
+        known = [part for part in parts if part is not None]
+        return frozenset().union(*known) if len(known) == len(parts) else None
+    if op in ("MAX_REPEAT", "MIN_REPEAT") and value[1] <= 3:
+        body = _strings(list(value[2]), caseless=caseless)
+        if body is None or sum(len(body) ** n for n in range(value[0], value[1] + 1)) > _STRINGS_LIMIT:
+            return None
+        return frozenset(text for n in range(value[0], value[1] + 1) for text in _powers(body, n))
+    return None
+
+
+def _powers(body: frozenset[str], count: int) -> frozenset[str]:
+    found: frozenset[str] = frozenset({""})
+    for _ in range(count):
+        found = frozenset(head + tail for head in found for tail in body)
+    return found
