@@ -39,7 +39,8 @@ class Snapshot:
         self.bundle = bundle
         self.policy = policy
         self.engine = Engine(scanner, revision=bundle.rule_set.revision)
-        self._table = table
+        self.table = table
+        self.scanner = scanner
         self._filters: dict[tuple[str, str], Filter] = {}
 
     def filter(self, application: str = "", route: str = "") -> Filter:
@@ -49,7 +50,7 @@ class Snapshot:
             if len(self._filters) >= _FILTERS_KEPT:
                 self._filters.clear()
             profile = resolve(self.policy, application=application, route=route)
-            known = self._filters[application, route] = Filter(self.engine, _compile_lane(self._table, profile))
+            known = self._filters[application, route] = Filter(self.engine, _compile_lane(self.table, profile))
         return known
 
 

@@ -70,10 +70,11 @@ def _confirm_rules(hit: Hits, plan: Plan) -> Iterator[Finding]:
             if candidate.rule.transforms.issuperset(hit.view.chain) and (
                 not candidate.also or not candidate.also.isdisjoint(fired)
             ):
-                yield from _match(candidate.rule, candidate.pattern, hit.view)
+                yield from match(candidate.rule, candidate.pattern, hit.view)
 
 
-def _match(rule: Rule, pattern: Pattern, view: View) -> Iterator[Finding]:
+def match(rule: Rule, pattern: Pattern, view: View) -> Iterator[Finding]:
+    """Look for one alternative of a rule in a view, whatever the gates said; at most `MATCH_LIMIT` findings."""
     spans = _regex_spans(pattern.regex, rule, view.text) if pattern.regex else _keyword_spans(pattern, rule, view.text)
     for count, (start, end) in enumerate(spans, 1):
         if view.offsets is not None:

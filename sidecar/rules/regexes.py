@@ -28,7 +28,9 @@ WORK_LIMIT = 100_000
 _STRINGS_LIMIT = 4096
 _CLASS_LIMIT = 16
 # Every printable ASCII character, and one of each kind of letter, space and mark that `\w` and `\s` tell apart.
-_ALPHABET = frozenset(string.printable) | frozenset("\x00\x1b\u00a0éящ中あ가अก١\u200b\U0001f600")
+_ALPHABET = frozenset(string.printable) | frozenset(
+    "\x00\x1b\u00a0\u00e9\u044f\u0449\u4e2d\u3042\uac00\u0905\u0660\u200b\U0001f600"
+)
 
 Tree = list[tuple[Any, Any]]
 

@@ -14,11 +14,11 @@ Keyword = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Entity = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=60)]
 
 
-class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A struct that refuses keys it does not know; fields stand in the order of the file."""
 
 
-class MatchSchema(Strict, frozen=True):
+class MatchSchema(Strict, frozen=True, kw_only=True):
     """One alternative: `keywords` (any of them, literal) and, where given, `also` (any of them) and `regex`."""
 
     keywords: tuple[Keyword, ...] = ()
@@ -26,13 +26,13 @@ class MatchSchema(Strict, frozen=True):
     regex: str | None = None
 
 
-class AnyOf(Strict, frozen=True):
+class AnyOf(Strict, frozen=True, kw_only=True):
     """The alternatives of a rule; one of them is enough."""
 
     any: Annotated[tuple[MatchSchema, ...], msgspec.Meta(min_length=1)]
 
 
-class ConfirmSchema(Strict, frozen=True):
+class ConfirmSchema(Strict, frozen=True, kw_only=True):
     """A check on the matched text or on one of its groups; exactly one kind each.
 
     Args:
@@ -50,14 +50,14 @@ class ConfirmSchema(Strict, frozen=True):
     group: str | int = 0
 
 
-class RelatedSchema(Strict, frozen=True):
+class RelatedSchema(Strict, frozen=True, kw_only=True):
     """A sibling rule."""
 
     id: Slug
     type: Literal["stricter", "derived", "replaces"]
 
 
-class CaseSchema(Strict, frozen=True):
+class CaseSchema(Strict, frozen=True, kw_only=True):
     """One test of a rule; `text` may hold `{random:alnum:36}` or `{repeat:x:36}`."""
 
     id: int
@@ -66,14 +66,14 @@ class CaseSchema(Strict, frozen=True):
     text: str
 
 
-class TestsSchema(Strict, frozen=True):
+class TestsSchema(Strict, frozen=True, kw_only=True):
     """The rule's own samples."""
 
     positive: tuple[CaseSchema, ...] = ()
     negative: tuple[CaseSchema, ...] = ()
 
 
-class RuleSchema(Strict, frozen=True):
+class RuleSchema(Strict, frozen=True, kw_only=True):
     """One rule file, `rules/<family>/<id>.yaml`, fields in the order of the file."""
 
     schema: Literal[1]
@@ -98,14 +98,14 @@ class RuleSchema(Strict, frozen=True):
     tests: TestsSchema = TestsSchema()
 
 
-class BundleDefaults(Strict, frozen=True):
+class BundleDefaults(Strict, frozen=True, kw_only=True):
     """Values for rules that leave them out."""
 
     transforms: tuple[str, ...] = ()
     confidence: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.9
 
 
-class Manifest(Strict, frozen=True):
+class Manifest(Strict, frozen=True, kw_only=True):
     """`bundle.yaml`."""
 
     schema: Literal[1]
@@ -116,7 +116,7 @@ class Manifest(Strict, frozen=True):
     defaults: BundleDefaults = BundleDefaults()
 
 
-class Vocabulary(Strict, frozen=True):
+class Vocabulary(Strict, frozen=True, kw_only=True):
     """`TAGS.yaml`: the closed list of tags, each with what it stands for."""
 
     tags: dict[str, str]

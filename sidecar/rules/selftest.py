@@ -50,9 +50,7 @@ class Outcome(msgspec.Struct, frozen=True):
 def lane_of_everything(table: GateTable, families: Sequence[str]) -> Lane:
     """Return a lane in which every rule of every family runs and keeps its own verdict; no score decides."""
     response = Response(action=None, min_confidence=0.0, operator=lambda _entity, text: text)
-    policy = TargetPolicy(
-        families=dict.fromkeys((*families, "pii"), response), entities={}, block_paranoia=_NOISIEST
-    )
+    policy = TargetPolicy(families=dict.fromkeys((*families, "pii"), response), entities={}, block_paranoia=_NOISIEST)
     plans = {
         target: compile_plan(table, target, detect_paranoia=_NOISIEST, families=families, excluded=())
         for target in TARGETS
