@@ -37,7 +37,7 @@ class EnvoyCarrier:
             while b" 200 " not in await ask_admin(path, "GET /ready"):  # noqa: ASYNC110 - another process's state
                 await asyncio.sleep(_POLL_SECONDS)  # Envoy has no way to call us when it is ready
 
-    async def drain(self, grace: float) -> None:
+    async def stop(self, grace: float) -> None:
         """Have Envoy say GOAWAY and close its listeners, and wait for the calls in flight."""
         await asyncio.wait_for(ask_admin(Path(self._worker.spec.admin), "POST /drain_listeners"), _ADMIN_SECONDS)
         await self._worker.gate.wait_idle(grace)

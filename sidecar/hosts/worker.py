@@ -126,7 +126,7 @@ class Carrier(Protocol):
     async def listening(self) -> None:
         """Return once clients can connect."""
 
-    async def drain(self, grace: float) -> None:
+    async def stop(self, grace: float) -> None:
         """Stop taking connections, and let calls in flight end for at most `grace` seconds."""
 
 
@@ -190,7 +190,7 @@ class Worker:
             case "drain":
                 self.health.set_serving(False)
                 await asyncio.sleep(message["notice"])
-                await carrier.drain(message["grace"])
+                await carrier.stop(message["grace"])
                 await self.close()
                 self._answer(message, {"in_flight": self.gate.in_flight})
                 self.stopped.set()
