@@ -150,7 +150,8 @@ class Client:
         """Filter a request, send it upstream, and yield the guarded answer."""
         request = pb.ForwardRequest(path=path, headers=headers or {}, body=body, scope=self._scope(path))
         for answer in self._forward(request):
-            yield Forwarded(answer.status, dict(answer.headers), answer.body)
+            if answer.status or answer.body:
+                yield Forwarded(answer.status, dict(answer.headers), answer.body)
 
     def close(self) -> None:
         """Close the connection."""
@@ -241,7 +242,8 @@ class AsyncClient:
         """Filter a request, send it upstream, and yield the guarded answer."""
         request = pb.ForwardRequest(path=path, headers=headers or {}, body=body, scope=self._scope(path))
         async for answer in self._forward(request):
-            yield Forwarded(answer.status, dict(answer.headers), answer.body)
+            if answer.status or answer.body:
+                yield Forwarded(answer.status, dict(answer.headers), answer.body)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 import msgspec
 
+from sidecar.adapters.extproc import ExternalProcessor
 from sidecar.adapters.filter_service import FilterService
 from sidecar.adapters.rpc import Method
 from sidecar.app import Live, Options
@@ -43,8 +44,7 @@ def services(live: Live, upstream: Upstream | None) -> tuple[list[Method], Healt
         live: the snapshot in force.
         upstream: where `Forward` sends; None where there is no upstream.
     """
-    del upstream
-    methods = FilterService(live.current).methods()
+    methods = [*FilterService(live.current, upstream).methods(), *ExternalProcessor(live.current).methods()]
     health = Health(tuple({method.service for method in methods}), live.identity)
     methods.extend(health.methods())
     methods.extend(Reflection(methods).methods())

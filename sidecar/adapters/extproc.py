@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sidecar.adapters._pb import external_processor_pb2 as pb
 from sidecar.adapters.rpc import Method, Shape
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from sidecar.adapters.rpc import Answer, Call, Metadata
-    from sidecar.core.filter import Filter
+    from sidecar.core.filter import Filters
 
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
@@ -39,14 +39,6 @@ ROUTE_KEY = "x-sidecar-route"
 
 _WIRE_MODES = (pb.NONE, pb.STREAMED, pb.BUFFERED, pb.BUFFERED_PARTIAL, pb.FULL_DUPLEX_STREAMED, pb.GRPC)
 _REPLACE = pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
-
-
-class Snapshot(Protocol):
-    """What this adapter needs of a snapshot."""
-
-    def filter(self, application: str = "", route: str = "") -> Filter:
-        """Return the filter of one application and route."""
-        ...
 
 
 # Messages in
@@ -174,7 +166,7 @@ class ExternalProcessor:
         snapshot: gives the snapshot of the moment; a stream keeps the one it began with.
     """
 
-    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+    def __init__(self, snapshot: Callable[[], Filters]) -> None:
         self._snapshot = snapshot
 
     def methods(self) -> tuple[Method, ...]:

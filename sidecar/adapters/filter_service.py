@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol
 
 from sidecar.adapters._pb import filter_pb2 as pb
+from sidecar.adapters.forward import Gateway, forward
 from sidecar.adapters.messages import to_response
 from sidecar.adapters.rpc import Call, Method, RpcError, Shape, Status
-from sidecar.core.filter import Filter
+from sidecar.core.filter import Filters
 from sidecar.core.schemas import request_schema, response_schema
 from sidecar.model import TARGETS, Verdict
 
@@ -18,23 +18,17 @@ BATCH_LIMIT = 4096
 _SERVICE = "/sidecar.v1.FilterService/"
 
 
-class Filters(Protocol):
-    """What the service needs of a snapshot: the filter of each application and route."""
-
-    def filter(self, application: str = "", route: str = "") -> Filter:
-        """Return the filter of one application and route."""
-        ...
-
-
 class FilterService:
-    """Answers `Check`, `CheckBatch` and `CheckStream`.
+    """Answers every method of the service.
 
     Args:
         snapshot: returns the snapshot in force; each call, and each text of a stream, keeps the one it began with.
+        gateway: where `Forward` sends; None where there is no upstream.
     """
 
-    def __init__(self, snapshot: Callable[[], Filters]) -> None:
+    def __init__(self, snapshot: Callable[[], Filters], gateway: Gateway | None = None) -> None:
         self._snapshot = snapshot
+        self._gateway = gateway
 
     def methods(self) -> list[Method]:
         """Return the methods for a host."""
@@ -42,6 +36,7 @@ class FilterService:
             Method(_SERVICE + "Check", Shape.UNARY, pb.CheckRequest, pb.CheckResponse, self.check),
             Method(_SERVICE + "CheckBatch", Shape.UNARY, pb.CheckBatchRequest, pb.CheckBatchResponse, self.check_batch),
             Method(_SERVICE + "CheckStream", Shape.BIDI, pb.CheckRequest, pb.CheckResponse, self.check_stream),
+            Method(_SERVICE + "Forward", Shape.SERVER_STREAM, pb.ForwardRequest, pb.ForwardResponse, self.forward),
         ]
 
     def check(self, request: pb.CheckRequest, _call: Call) -> pb.CheckResponse:
@@ -65,6 +60,13 @@ class FilterService:
         """Inspect many over one stream."""
         async for request in requests:
             yield _check(self._snapshot(), request, request.scope)
+
+    async def forward(self, request: pb.ForwardRequest, call: Call) -> AsyncIterator[pb.ForwardResponse]:
+        """Filter a request, send it upstream, and yield the guarded answer."""
+        if self._gateway is None:
+            raise RpcError(Status.FAILED_PRECONDITION, "no upstream is configured; start with --upstream URL")
+        async for answer in forward(request, call, self._snapshot().filter, self._gateway):
+            yield answer
 
 
 def _check(snapshot: Filters, request: pb.CheckRequest, scope: pb.Scope) -> pb.CheckResponse:

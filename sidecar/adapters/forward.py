@@ -37,8 +37,15 @@ _MODES = Modes(request=BodyMode.BUFFERED, response=BodyMode.FULL_DUPLEX)
 class UpstreamAnswer(Protocol):
     """The upstream's answer: status and headers at once, the body as it comes."""
 
-    status: int
-    headers: Mapping[str, str]
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, names in lower case, without those that belong to the connection."""
+        ...
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes."""

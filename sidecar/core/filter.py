@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from sidecar.core.decide import apply_edits
@@ -19,6 +21,14 @@ class Answer(msgspec.Struct, frozen=True):
 
     decision: Decision
     text: str
+
+
+class Filters(Protocol):
+    """What adapters need of a snapshot: the filter of each application and route."""
+
+    def filter(self, application: str = "", route: str = "") -> Filter:
+        """Return the filter of one application and route."""
+        ...
 
 
 class Filter:

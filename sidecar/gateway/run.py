@@ -21,7 +21,7 @@ from sidecar.hosts.listen import Limits, Listen, TcpAddress, UnixAddress
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from sidecar.adapters.extproc import Snapshot
+    from sidecar.core.filter import Filters
 
 DEMO = "demo"
 _GRACE_SECONDS = 2.0
@@ -72,7 +72,7 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def run(snapshot: Snapshot, settings: Settings) -> AsyncIterator[Gateway]:
+async def run(snapshot: Filters, settings: Settings) -> AsyncIterator[Gateway]:
     """Start everything, hand over the running gateway, and end everything.
 
     Args:
