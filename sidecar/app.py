@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # msgspec reads the annotation of `Options` at run time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,8 +18,6 @@ from sidecar.rules.bundle import Bundle, read_bundle
 from sidecar.rules.policy import PolicyDocument, Profile, read_policy, resolve
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sidecar.core.scan import Recognizer, Scanner
 
 # Applications and routes come from callers; so many filters are kept, and the rest are compiled anew.

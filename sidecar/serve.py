@@ -1,79 +1,99 @@
-"""One worker: services on a host, from the first byte to the drained end."""
+"""`sidecar serve`: what a worker serves, and the plan of the supervisor over the workers."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from sidecar.adapters.extproc import METHOD as EXT_PROC
 from sidecar.adapters.extproc import ExternalProcessor
 from sidecar.adapters.filter_service import FilterService
-from sidecar.adapters.rpc import Method
-from sidecar.app import Live, Options
+from sidecar.app import Live, Options, load_snapshot
 from sidecar.backends.upstream import Upstream
-from sidecar.hosts import grpcio
-from sidecar.hosts.health import Health
 from sidecar.hosts.listen import Listen
-from sidecar.hosts.reflection import Reflection
+from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
+from sidecar.hosts.worker import Workload
 
-# After SIGTERM, calls in flight get this long; Kubernetes kills after 30 s.
-GRACE_SECONDS = 10.0
+_FACTORY = "sidecar.serve:workload"
+# Envoy knows the service by its own name; our messages have the same fields under ours.
+_ALIASES = {EXT_PROC.rpartition("/")[0].removeprefix("/"): "sidecar.extproc.v3.ExternalProcessor"}
 
 
 class Settings(msgspec.Struct, frozen=True):
     """What a worker is started with.
 
     Args:
-        listen: where, and what is let in.
         options: rules and policy.
         upstream: URL of the upstream gateway, for `Forward`; empty for none.
     """
 
-    listen: Listen
-    options: Options
+    options: Options = Options()
     upstream: str = ""
 
 
-def services(live: Live, upstream: Upstream | None) -> tuple[list[Method], Health]:
-    """Return every method of a worker, and its health.
+def workload(settings: Mapping[str, Any]) -> Workload:
+    """Make what one worker serves.
 
     Args:
-        live: the snapshot in force.
-        upstream: where `Forward` sends; None where there is no upstream.
-    """
-    methods = [*FilterService(live.current, upstream).methods(), *ExternalProcessor(live.current).methods()]
-    health = Health(tuple({method.service for method in methods}), live.identity)
-    methods.extend(health.methods())
-    methods.extend(Reflection(methods).methods())
-    return methods, health
-
-
-async def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
-    """Serve on the grpcio host until SIGTERM or SIGINT, then drain.
-
-    Args:
-        settings: where, and with which rules.
-        on_ready: called once with the addresses, when calls are answered.
+        settings: `Settings`, as JSON carried it from the supervisor.
 
     Raises:
-        BundleError, ConfigError: rules, policy or addresses cannot be used.
+        BundleError, ConfigError, ScannerError: rules or policy cannot be used.
     """
-    live = Live(settings.options)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with AsyncExitStack() as stack:
-        upstream = Upstream(settings.upstream) if settings.upstream else None
-        if upstream:
-            stack.push_async_callback(upstream.close)
-        methods, health = services(live, upstream)
-        server = await grpcio.start(methods, settings.listen)
-        health.set_serving(is_serving=True)
-        on_ready(", ".join(str(address) for address in server.addresses))
-        await stopping.wait()
-        health.set_serving(is_serving=False)
-        await server.stop(GRACE_SECONDS)
+    given = msgspec.convert(settings, Settings, dec_hook=lambda kind, value: kind(value))
+    live = Live(given.options)
+    upstream = Upstream(given.upstream) if given.upstream else None
+
+    async def reload() -> None:
+        live.replace(await asyncio.to_thread(load_snapshot, given.options))
+
+    async def close() -> None:
+        if upstream is not None:
+            await upstream.close()
+
+    return Workload(
+        methods=(*FilterService(live.current, upstream).methods(), *ExternalProcessor(live.current).methods()),
+        revision=lambda: live.current().bundle.rule_set.revision,
+        reload=reload,
+        close=close,
+        aliases=_ALIASES,
+    )
+
+
+async def serve(
+    settings: Settings, listen: Listen, *, host: str, workers: int, pin: str, say: Callable[[str], None]
+) -> int:
+    """Run the workers until SIGTERM or SIGINT, then drain them; SIGHUP reloads, SIGUSR2 restarts one by one.
+
+    Args:
+        settings: what each worker serves.
+        listen: where, and what is let in.
+        host: `auto`, `envoy` or `grpcio`.
+        workers: how many processes.
+        pin: see `Plan`.
+        say: takes the few lines that a person should see.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ConfigError: an address is taken, or the host cannot be used here.
+    """
+    plan = Plan(
+        factory=_FACTORY,
+        settings=msgspec.to_builtins(settings, enc_hook=_encode),
+        listen=listen,
+        host=choose_host(host, say),
+        workers=workers,
+        pin=pin,
+    )
+    return await Supervisor(plan, say).run()
+
+
+def _encode(value: Any) -> str:
+    assert isinstance(value, Path)
+    return str(value.absolute())

@@ -2,37 +2,88 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from pathlib import Path
 
 import click
-import uvloop
 
 from sidecar import __version__
 from sidecar.app import Options
-from sidecar.hosts.listen import Listen, parse_address
+from sidecar.hosts.listen import Listen, Tls, parse_address
 from sidecar.serve import Settings
 from sidecar.serve import serve as run
 
 
 @click.command()
-@click.option("--listen", default="127.0.0.1:50051", show_default=True, metavar="ADDR", help="host:port or unix:/path.")
+@click.option(
+    "--listen",
+    "addresses",
+    multiple=True,
+    default=("127.0.0.1:50051",),
+    show_default=True,
+    metavar="ADDR",
+    help="host:port or unix:/path; may be given more than once. Each worker has a Unix socket of its own.",
+)
 @click.option("--upstream", default="", metavar="URL", help="The gateway that `Forward` sends to.")
 @click.option(
     "--rules", type=click.Path(path_type=Path), metavar="DIR", help="The rule bundle; the shipped one if left out."
 )
 @click.option("--policy", default="default", show_default=True, metavar="NAME|FILE", help="A shipped policy or a file.")
-def serve(listen: str, upstream: str, rules: Path | None, policy: str) -> None:
+@click.option(
+    "--host",
+    type=click.Choice(["auto", "envoy", "grpcio"]),
+    default="auto",
+    show_default=True,
+    help="What carries the calls; auto takes Envoy where it is installed.",
+)
+@click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes; one each core if left out.")
+@click.option(
+    "--pin", type=click.Choice(["none", "core", "numa"]), default="none", show_default=True, help="Where workers run."
+)
+@click.option(
+    "--tls", nargs=2, type=click.Path(path_type=Path, exists=True), metavar="CERT KEY", help="Serve TLS with this pair."
+)
+@click.option(
+    "--client-ca", type=click.Path(path_type=Path, exists=True), metavar="FILE", help="Admit only its clients (mTLS)."
+)
+def serve(
+    *,
+    addresses: tuple[str, ...],
+    upstream: str,
+    rules: Path | None,
+    policy: str,
+    host: str,
+    workers: int | None,
+    pin: str,
+    tls: tuple[Path, Path] | None,
+    client_ca: Path | None,
+) -> None:
     """Serve the gRPC API, Envoy's ext_proc included.
 
     \b
     Examples:
       sidecar serve
       sidecar serve --listen unix:/run/portcullis.sock --policy policy.yaml
-      sidecar serve --listen 0.0.0.0:50051 --upstream http://127.0.0.1:4000
+      sidecar serve --listen 0.0.0.0:50051 --upstream http://127.0.0.1:4000 --workers 4
+
+    Signals: TERM drains and ends, HUP reloads rules and policy, USR2 restarts the workers one by one.
     """
-    settings = Settings(Listen((parse_address(listen),)), Options(rules=rules, policy=policy), upstream)
-    uvloop.run(run(settings, on_ready=_announce))
+    if client_ca and not tls:
+        raise click.UsageError("--client-ca needs --tls")
+    certificate = Tls(certificate=tls[0].absolute(), key=tls[1].absolute(), client_ca=client_ca) if tls else None
+    listen = Listen(tuple(parse_address(address) for address in addresses), tls=certificate)
+    settings = Settings(Options(rules=rules, policy=_absolute(policy)), upstream)
+    count = workers or len(os.sched_getaffinity(0))
+    sys.exit(asyncio.run(run(settings, listen, host=host, workers=count, pin=pin, say=_say)))
 
 
-def _announce(addresses: str) -> None:
-    click.echo(f"sidecar {__version__} ready on {addresses}", err=True)
+def _absolute(policy: str) -> str:
+    """Make a policy file's path absolute; the name of a shipped policy stays."""
+    path = Path(policy)
+    return str(path.absolute()) if path.is_file() else policy
+
+
+def _say(line: str) -> None:
+    click.echo(f"sidecar {__version__} {line}", err=True)

@@ -19,7 +19,7 @@ import msgspec
 
 from sidecar.hosts import envoy
 from sidecar.hosts.control import Channel, Message
-from sidecar.hosts.worker import EXIT_CONFIG, Spec
+from sidecar.hosts.worker import Spec
 
 _PR_SET_PDEATHSIG = 1
 # A worker whose event loop does not answer for this long hangs; the longest step it may make (a cold compile is done
@@ -129,11 +129,6 @@ class WorkerProcess:
         await self._listener
         self._folder.cleanup()
         return code
-
-    @property
-    def is_misconfigured(self) -> bool:
-        """Whether it ended because it cannot be configured: starting it again would change nothing."""
-        return self.process.returncode == EXIT_CONFIG
 
     async def _listen(self) -> None:
         async for message in self._channel:

@@ -40,6 +40,8 @@ _STABLE_SECONDS = 10.0
 _CRASHES = 5
 _CRASH_WINDOW_SECONDS = 30.0
 _POLL_SECONDS = 1.0
+# Exit codes of a worker that cannot start, as long as none ever could.
+_FINAL = (EXIT_CONFIG, EXIT_SOFTWARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +201,8 @@ class Supervisor:
             slot.worker = None
             if self._stopping.is_set():
                 return
-            if worker.is_misconfigured and not self._is_ready.is_set():
-                self._stop(EXIT_CONFIG)
+            if code in _FINAL and not self._is_ready.is_set():
+                self._stop(code)  # it has said why; starting it again would change nothing
                 return
             if slot.is_replaced:
                 slot.is_replaced = False

@@ -131,7 +131,7 @@ def build(settings):
         os.abort()
 
     async def reload():
-        if Path(settings["reload"]).read_text() == "bad":
+        if Path(settings["reload"]).read_text() == "bad":  # noqa: ASYNC240 - a test
             raise BundleError("rules/x.yaml:1: not a rule")
 
     served = Counter("echo_served", "Calls served.", registry=(registry := CollectorRegistry()))
