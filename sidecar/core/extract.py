@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sidecar.core import jsontext
-from sidecar.core.schemas import Field, Schema
+from sidecar.core import jsontext, parts
+from sidecar.core.fields import MEDIA, OPAQUE, ROLE, VOCABULARY, Field, Schema
 from sidecar.errors import BodyTooLarge, MalformedBody
-from sidecar.model import TARGETS, Segment
+from sidecar.model import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
-# More strings than any conversation holds; each costs a scan, so a body of a million empty strings must not pass.
+# More strings than any conversation holds; each costs a scan, so a body of a million short strings must not pass.
 SEGMENT_LIMIT = 20_000
+# Strings that hold JSON that holds strings that hold JSON: no API goes deeper.
 _EMBEDDED_LIMIT = 3
+# An identifier is short and has no blanks; anything else at its place is read as text.
+_OPAQUE_LENGTH = 128
+# Keys up to this length, such as `id` or `x`, are names in any format; a text they are not.
+_SHORT_KEY = 3
+_MEDIA_URL = re.compile(r"data:(?:image|audio|video)/[\w.+-]{1,40};base64,[A-Za-z0-9+/=_-]*+\Z")
+_BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{128,}+\Z")
 
 
 def extract(body: bytes, schema: Schema) -> list[Segment]:
@@ -31,87 +39,230 @@ def extract(body: bytes, schema: Schema) -> list[Segment]:
     Raises:
         MalformedBody: the body cannot be read.
         BodyTooLarge: nested too deeply, or more than `SEGMENT_LIMIT` strings.
+        UnsupportedContent: nobody here reads this media type.
     """
-    if schema.name == "text":
-        return [Segment(_decode(body), schema.other)]
-    root = jsontext.parse(body)
+    syntax = parts.syntax_of(body, schema)
+    if syntax == "json":
+        return extract_json(body, schema)
+    if syntax == "text":
+        text = decode_text(body)
+        return [Segment(text, schema.other)] if text else []
     segments: list[Segment] = []
-    for segment in _walk(root, _tree(schema), schema):
-        segments.append(segment)
+    for part in parts.split(body, schema, syntax):
+        if part.is_json:
+            segments += [
+                Segment(found.text, found.target, f"{part.path}#{found.path}")
+                for found in extract_json(part.content, schema)
+            ]
+        elif part.content:
+            segments.append(Segment(decode_text(part.content), schema.other, part.path))
         if len(segments) > SEGMENT_LIMIT:
-            raise BodyTooLarge(f"the message holds more than {SEGMENT_LIMIT} strings")
+            raise _too_many()
     return segments
 
 
-def _decode(body: bytes) -> str:
+def extract_json(body: bytes, schema: Schema) -> list[Segment]:
+    """Find the texts of a JSON document; see `extract`."""
+    return extract_value(jsontext.decode(body), body, schema)
+
+
+def extract_value(value: Any, body: bytes, schema: Schema) -> list[Segment]:
+    """Find the texts of a JSON document that `jsontext.decode` has read."""
+    walk = _Walk(schema.other)
+    root = compile_schema(schema)
+    if schema.batch and type(value) is list:
+        for index, item in enumerate(value):
+            walk.value(item, root, "", f"/{index}", 2)
+    else:
+        walk.value(value, root, "", "", 1)
+    jsontext.require_distinct_keys(body, walk.keys)
+    return walk.segments
+
+
+def decode_text(body: bytes) -> str:
+    """Read a plain text.
+
+    Raises:
+        MalformedBody: it is not UTF-8.
+    """
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedBody(f"the body is not UTF-8 (byte {error.start})") from None
 
 
-# A pattern tree: the next step of a pointer to the tree below it; None holds what a string at this place is.
-Tree = dict[str | None, Any]
-_OPAQUE = Field("", "")
+def _too_many() -> BodyTooLarge:
+    return BodyTooLarge(f"the message holds more than {SEGMENT_LIMIT} strings")
+
+
+class Node:
+    """One place of a format, compiled: what a string here is, and the places below."""
+
+    __slots__ = ("embedded", "named", "roles", "star", "target")
+
+    def __init__(self, target: str, roles: Mapping[str, str], star: Node | None = None) -> None:
+        self.target = target
+        self.embedded = False
+        self.roles = roles
+        self.named: dict[str, Node] = {}
+        self.star = star or self
+
+
+# Compiled trees by the identity of their tables: hashing a table costs more than walking a body. The schema is kept
+# beside its tree, so that no identity is ever used twice.
+_TREES: dict[tuple[int, int, str], tuple[Schema, Node]] = {}
+_TREES_KEPT = 512
+
+
+def compile_schema(schema: Schema) -> Node:
+    """Compile the patterns of a format into a tree; places that no pattern names hold `schema.other`."""
+    key = (id(schema.fields), id(schema.opaque), schema.other)
+    known = _TREES.get(key)
+    if known is None:
+        if len(_TREES) >= _TREES_KEPT:
+            _TREES.clear()
+        known = _TREES[key] = (schema, _compile(schema))
+    return known[1]
+
+
+def _compile(schema: Schema) -> Node:
+    roles = dict(schema.roles)
+    root = Node(schema.other, roles, Node(schema.other, roles))
+    # Shorter patterns first, so that `**` below a place does not hide what was said about the place itself.
+    for field in sorted(
+        (*schema.fields, *(Field(p, OPAQUE) for p in schema.opaque)), key=lambda f: f.pattern.count("/")
+    ):
+        node = root
+        for step in field.pattern.split("/")[1:]:
+            node = _step(node, step, field)
+        node.target, node.embedded = field.target, field.embedded
+    return root
+
+
+def _step(node: Node, step: str, field: Field) -> Node:
+    if step == "**":
+        node.star = Node(field.target, node.roles)
+        return node.star
+    if step != "*":
+        if step not in node.named:
+            node.named[step] = Node(node.star.target, node.roles, node.star.star)
+        return node.named[step]
+    if node.star.star is node.star:  # still the shared place for everything below
+        node.star = Node(node.star.target, node.roles, node.star)
+    return node.star
 
 
 @cache
-def _tree(schema: Schema) -> Tree:
-    tree: Tree = {}
-    for field in (*schema.fields, *(Field(pattern, "") for pattern in schema.opaque)):
-        node = tree
-        for step in field.pattern.split("/")[1:]:
-            node = node.setdefault(step, {})
-        node[None] = field if field.target else _OPAQUE
-    return tree
+def _everything(target: str) -> Node:
+    """Return the place below which every string has one target."""
+    return Node(target, {})
 
 
-_NOTHING: Tree = {}
+class _Walk:
+    """One pass over a document: collects segments, counts keys."""
 
+    __slots__ = ("keys", "other", "segments")
 
-def _walk(root: Any, tree: Tree, schema: Schema) -> Iterator[Segment]:
-    # An explicit stack, last in first out, so that no nesting of the body can exhaust ours.
-    stack: list[tuple[Any, str, Tree, str]] = [(root, "", tree, "")]
-    while stack:
-        value, path, node, role = stack.pop()
+    def __init__(self, other: str) -> None:
+        self.other = other
+        self.keys = 0
+        self.segments: list[Segment] = []
+
+    def value(self, value: Any, node: Node, role: str, path: str, depth: int) -> None:
         kind = type(value)
-        if kind is str:
-            if value:
-                yield from _segments(value, path, node.get(None), role, schema)
-        elif kind is dict:
-            named = value.get("role")
-            inner = named if type(named) is str else role
-            items = [
-                (item, f"{path}/{jsontext.escape_pointer(key)}", node.get(key) or node.get("*") or _NOTHING, inner)
-                for key, item in value.items()
-            ]
-            stack.extend(reversed(items))
+        if kind is dict:
+            self.object(value, node, role, path, depth)
         elif kind is list:
-            below = node.get("*") or _NOTHING
-            stack.extend((item, f"{path}/{index}", below, role) for index, item in reversed(list(enumerate(value))))
+            self.list(value, node, role, path, depth)
+        elif kind is str and value:
+            self.text(value, node, role, path, {})
+
+    def object(self, value: dict[str, Any], node: Node, role: str, path: str, depth: int) -> None:
+        if depth > jsontext.DEPTH_LIMIT:
+            raise jsontext.too_deep()
+        self.keys += len(value)
+        given = value.get("role")
+        if type(given) is str:
+            role = given
+        if "content_blocks" in value and "content" in value:
+            raise MalformedBody("an object holds both `content` and `content_blocks`; upstreams read one or the other")
+        named, star = node.named, node.star
+        for key, item in value.items():
+            child = named.get(key)
+            step = f"{path}/{key}"
+            if child is None:
+                child = star
+                if key not in VOCABULARY:
+                    step = f"{path}/{jsontext.escape_pointer(key)}"
+                    if len(key) > _SHORT_KEY:
+                        self.segments.append(Segment(key, star.target or self.other, step + jsontext.KEY_MARK))
+            kind = type(item)
+            if kind is str:
+                if item:
+                    self.text(item, child, role, step, value)
+            elif kind is dict:
+                self.object(item, child, role, step, depth + 1)
+            elif kind is list:
+                self.list(item, child, role, step, depth + 1)
+        if len(self.segments) > SEGMENT_LIMIT:
+            raise _too_many()
+
+    def list(self, value: list[Any], node: Node, role: str, path: str, depth: int) -> None:
+        if depth > jsontext.DEPTH_LIMIT:
+            raise jsontext.too_deep()
+        child = node.star
+        for index, item in enumerate(value):
+            kind = type(item)
+            if kind is dict:
+                self.object(item, child, role, f"{path}/{index}", depth + 1)
+            elif kind is str:
+                if item:
+                    self.text(item, child, role, f"{path}/{index}", {})
+            elif kind is list:
+                self.list(item, child, role, f"{path}/{index}", depth + 1)
+        if len(self.segments) > SEGMENT_LIMIT:
+            raise _too_many()
+
+    def text(self, text: str, node: Node, role: str, path: str, parent: dict[str, Any]) -> None:
+        target = node.target
+        if target == OPAQUE:
+            if _is_identifier(text):
+                return
+            target = self.other
+        elif target == ROLE:
+            target = node.roles.get(role, self.other)
+        elif target == MEDIA:
+            if _is_media(text, parent):
+                return
+            target = self.other
+        if node.embedded and text[:1] in "{[ \t\r\n" and path.count("#") < _EMBEDDED_LIMIT:
+            inner = _embedded(text, target, path)
+            if inner is not None:
+                self.segments += inner
+                return
+        self.segments.append(Segment(text, target, path))
 
 
-def _segments(text: str, path: str, field: Field | None, role: str, schema: Schema) -> Iterator[Segment]:
-    if field is _OPAQUE:
-        return
-    if field is None:
-        yield Segment(text, schema.other, path)
-        return
-    target = field.target if field.target in TARGETS else dict(schema.roles).get(role, schema.other)
-    if field.embedded and path.count("#") < _EMBEDDED_LIMIT:
-        inner = _embedded(text)
-        if inner is not None:
-            plain = Schema(name="embedded", other=target)
-            yield from (Segment(s.text, target, f"{path}#{s.path}") for s in _walk(inner, _NOTHING, plain))
-            return
-    yield Segment(text, target, path)
+def _is_identifier(text: str) -> bool:
+    return len(text) <= _OPAQUE_LENGTH and text.isascii() and text.isprintable() and " " not in text
 
 
-def _embedded(text: str) -> Any | None:
+def _is_media(text: str, parent: dict[str, Any]) -> bool:
+    """Tell base64 of pictures and sound from text; beside a textual media type it is text in disguise."""
+    if _MEDIA_URL.match(text):
+        return True
+    declared = str(parent.get("media_type") or parent.get("mime_type") or parent.get("mimeType") or "image/*")
+    return parent.get("type") != "text" and not declared.startswith("text/") and bool(_BASE64.match(text))
+
+
+def _embedded(text: str, target: str, path: str) -> list[Segment] | None:
     """Read JSON inside a string; None where it is no JSON object or list, so that the string itself is the segment."""
-    if text[:1] not in "{[":
-        return None
+    raw = text.encode()
     try:
-        return jsontext.parse(text.encode())
+        value = jsontext.decode(raw)
     except MalformedBody:
         return None
+    walk = _Walk(target)
+    walk.value(value, _everything(target), "", f"{path}#", 1)
+    jsontext.require_distinct_keys(raw, walk.keys)
+    return walk.segments

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sidecar.core.decide import apply_edits
 from sidecar.errors import BodyTooLarge, EngineError, MalformedBody
 from sidecar.model import Edit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
 # Coraza allows 1024 levels; no LLM API needs more than a dozen. Deep nesting only costs the parsers behind us.
 DEPTH_LIMIT = 128
+# Ends the pointer to an object's key, as opposed to its value. Behind any other tilde there is a digit.
+KEY_MARK = "~"
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 _KEY = re.compile(rb'"(?:[^"\\]|\\.)*+"(\s*:)?')
 _SKIP = re.compile(rb"[\s,:]*")
 _SCALAR = re.compile(rb"[^\s,\]}]+")
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u....|.)", re.DOTALL)
 
 
 def parse(body: bytes) -> Any:
@@ -37,16 +39,47 @@ def parse(body: bytes) -> Any:
         MalformedBody: not JSON (RFC 8259), not UTF-8, or an object repeats a key, which parsers read differently.
         BodyTooLarge: nested deeper than `DEPTH_LIMIT`.
     """
+    value = decode(body)
+    require_distinct_keys(body, _count_keys(value))
+    return value
+
+
+def decode(body: bytes) -> Any:
+    """Read a JSON document; the caller has still to count its keys for `require_distinct_keys`, and its levels.
+
+    Raises:
+        MalformedBody: not JSON (RFC 8259) in UTF-8.
+        BodyTooLarge: nested so deeply that the reader gave up.
+    """
     try:
-        value = msgspec.json.decode(body)
+        return msgspec.json.decode(body)
     except RecursionError:
-        raise BodyTooLarge(f"the JSON is nested deeper than {DEPTH_LIMIT} levels") from None
+        raise too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedBody(f"the body is not JSON in UTF-8 (RFC 8259): {_where(error)}") from None
-    keys = _count_keys(value)
-    if keys != sum(1 for found in _KEY.finditer(body) if found[1]):
+
+
+def require_distinct_keys(body: bytes, count: int) -> None:
+    """Refuse a document in which an object repeats a key, however it is spelled.
+
+    Args:
+        body: the document.
+        count: how many keys its objects had after reading, when a repeated key is gone.
+
+    Raises:
+        MalformedBody: there are more keys in the document.
+    """
+    # Where no colon follows white space, every key is followed by `":`, so this count is never below the true one.
+    spaced = b" :" in body or b"\n:" in body or b"\t:" in body or b"\r:" in body
+    if not spaced and body.count(b'":') == count:
+        return
+    if count != sum(1 for found in _KEY.finditer(body) if found[1]):
         raise MalformedBody("an object in the JSON body repeats a key; parsers disagree on which one counts")
-    return value
+
+
+def too_deep() -> BodyTooLarge:
+    """Return the error of a document with too many levels."""
+    return BodyTooLarge(f"the JSON is nested deeper than {DEPTH_LIMIT} levels")
 
 
 def _where(error: Exception) -> str:
@@ -69,12 +102,12 @@ def _count_keys(root: Any) -> int:
         if not below:
             return count
         level = [value for value in below if type(value) is dict or type(value) is list]
-    raise BodyTooLarge(f"the JSON is nested deeper than {DEPTH_LIMIT} levels")
+    raise too_deep()
 
 
 def escape_pointer(key: str) -> str:
-    """Escape one reference token of a JSON pointer (RFC 6901, section 3)."""
-    return key.replace("~", "~0").replace("/", "~1")
+    """Escape one reference token of a JSON pointer (RFC 6901, section 3), and `#`, which leads into a string, as `~2`."""
+    return key.replace("~", "~0").replace("/", "~1").replace("#", "~2")
 
 
 def edit_strings(body: bytes, edits: Sequence[Edit]) -> bytes:
@@ -82,11 +115,39 @@ def edit_strings(body: bytes, edits: Sequence[Edit]) -> bytes:
 
     Args:
         body: a document that `parse` accepted.
-        edits: in order and without overlap for each path; a path may go on, after `#`, inside a string that holds JSON.
+        edits: in order and without overlap for each path; a path may go on, after `#`, inside a string that holds
+            JSON, and may end in `KEY_MARK` for the key instead of its value.
 
     Returns:
         The edited document.
+
+    Raises:
+        EngineError: an edit names no string of the body, or the edited keys of an object are no longer distinct.
     """
+    edited = _splice(body, _patches(body, edits))
+    if any(edit.path.endswith(KEY_MARK) for edit in edits):
+        try:
+            parse(edited)
+        except MalformedBody:
+            raise EngineError("masking the keys of an object made two of them alike") from None
+    return edited
+
+
+# A stretch of a document, in bytes, and what takes its place.
+Patch = tuple[int, int, bytes]
+
+
+def _splice(body: bytes, patches: Sequence[Patch]) -> bytes:
+    parts: list[bytes] = []
+    done = 0
+    for start, end, new in patches:
+        parts += (body[done:start], new)
+        done = end
+    return b"".join((*parts, body[done:]))
+
+
+def _patches(body: bytes, edits: Sequence[Edit]) -> list[Patch]:
+    """Turn edits of strings into patches of the document, in order of place."""
     here: dict[str, list[Edit]] = {}
     inside: dict[str, list[Edit]] = {}
     for edit in edits:
@@ -98,49 +159,64 @@ def edit_strings(body: bytes, edits: Sequence[Edit]) -> bytes:
     spans = locate(body, {*here, *inside})
     if len(spans) != len({*here, *inside}):
         raise EngineError("an edit names a place that is no string of the body")
-    parts: list[bytes] = []
-    done = 0
+    patches: list[Patch] = []
     for path, (start, end) in sorted(spans.items(), key=lambda item: item[1]):
-        text = msgspec.json.decode(body[start:end])
-        new = apply_edits(text, here[path]) if path in here else edit_strings(text.encode(), inside[path]).decode()
-        parts += (body[done:start], _splice(body[start:end], text, new))
-        done = end
-    return b"".join((*parts, body[done:]))
+        literal = body[start:end]
+        changes = [(edit.start, edit.end, edit.replacement) for edit in here.get(path, ())]
+        if path in inside:
+            changes += _embedded_changes(msgspec.json.decode(literal), inside[path])
+        patches += ((start + left, start + right, new) for left, right, new in _literal_patches(literal, changes))
+    return patches
 
 
-def _splice(raw: bytes, old: str, new: str) -> bytes:
-    """Write the changed middle of a string literal; its unchanged head and tail keep their own escapes."""
-    head = _common(old, new)
-    tail = _common(old[head:][::-1], new[head:][::-1])
-    marks = _literal_offsets(raw)
-    middle = json.dumps(new[head : len(new) - tail], ensure_ascii=False)[1:-1].encode()
-    return raw[: marks[head]] + middle + raw[marks[len(old) - tail] :]
+# A stretch of a text, in code points, and what takes its place.
+Change = tuple[int, int, str]
 
 
-def _common(left: str, right: str) -> int:
-    for index, (one, other) in enumerate(zip(left, right, strict=False)):
-        if one != other:
-            return index
-    return min(len(left), len(right))
+def _embedded_changes(text: str, edits: Sequence[Edit]) -> list[Change]:
+    """Turn edits of JSON inside a string into changes of that string."""
+    raw = text.encode()
+    if any(edit.path.endswith(KEY_MARK) for edit in edits):
+        edit_strings(raw, edits)  # raises where keys would no longer be distinct
+    if text.isascii():
+        return [(start, end, new.decode()) for start, end, new in _patches(raw, edits)]
+    return [
+        (len(raw[:start].decode()), len(raw[:end].decode()), new.decode()) for start, end, new in _patches(raw, edits)
+    ]
 
 
-_UNIT = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[\xf0-\xf7].{3}|[\xe0-\xef].{2}|[\xc0-\xdf].|.",
-    re.DOTALL,
-)
+def _literal_patches(literal: bytes, changes: Sequence[Change]) -> list[Patch]:
+    """Place changes of a text in the string literal that holds it, quotes included; the rest keeps its escapes."""
+    ordered = sorted(changes)
+    marks = _byte_offsets(literal, [point for start, end, _ in ordered for point in (start, end)])
+    return [
+        (marks[2 * index], marks[2 * index + 1], json.dumps(new, ensure_ascii=False)[1:-1].encode())
+        for index, (_, _, new) in enumerate(ordered)
+    ]
 
 
-def _literal_offsets(raw: bytes) -> list[int]:
-    """For each code point of a string literal, and its end, the byte where it begins; quotes included."""
-    return [found.start() for found in _UNIT.finditer(raw, 1)]
+def _byte_offsets(literal: bytes, points: Sequence[int]) -> list[int]:
+    """Return the byte of a string literal at which each code point of its text begins; `points` ascend."""
+    offsets: list[int] = []
+    byte, count = 1, 0
+    escapes = [found.span() for found in _ESCAPE.finditer(literal, 1)]
+    for start, end in (*escapes, (len(literal) - 1, len(literal))):
+        plain = literal[byte:start].decode()
+        while len(offsets) < len(points) and points[len(offsets)] - count <= len(plain):
+            offsets.append(byte + len(plain[: points[len(offsets)] - count].encode()))
+        count += len(plain) + 1
+        byte = end
+    if len(offsets) != len(points):
+        raise EngineError("an edit reaches past the end of its string")
+    return offsets
 
 
-def locate(body: bytes, wanted: Mapping[str, Any] | set[str]) -> dict[str, tuple[int, int]]:
+def locate(body: bytes, wanted: Collection[str]) -> dict[str, tuple[int, int]]:
     """Find where strings stand in a document.
 
     Args:
         body: a document that `parse` accepted.
-        wanted: JSON pointers.
+        wanted: JSON pointers; one that ends in `KEY_MARK` means the key.
 
     Returns:
         The byte span of each string literal, quotes included, by pointer.
@@ -168,6 +244,8 @@ def locate(body: bytes, wanted: Mapping[str, Any] | set[str]) -> dict[str, tuple
         if index is None:
             end = _token_end(body, position)
             pointer = f"{parent}/{escape_pointer(msgspec.json.decode(body[position:end]))}"
+            if pointer + KEY_MARK in wanted:
+                spans[pointer + KEY_MARK] = (position, end)
             position = _skip(body, end)
         else:
             pointer = f"{parent}/{index}"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sidecar.core import jsontext
+import msgspec
+
+from sidecar.core import jsontext, parts
 from sidecar.core.decide import apply_edits
+from sidecar.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sidecar.core.schemas import Schema
+    from sidecar.core.fields import Schema
     from sidecar.model import Edit
 
 
@@ -24,9 +27,38 @@ def mask(body: bytes, edits: Sequence[Edit], schema: Schema) -> bytes:
 
     Returns:
         The edited body; `body` itself where there is nothing to edit.
+
+    Raises:
+        EngineError: an edit names a place that the body does not have; it is never dropped.
     """
     if not edits:
         return body
-    if schema.name == "text":
+    syntax = parts.syntax_of(body, schema)
+    if syntax == "text":
         return apply_edits(body.decode("utf-8"), edits).encode()
-    return jsontext.edit_strings(body, edits)
+    if syntax == "json":
+        return jsontext.edit_strings(body, edits)
+    return _mask_parts(body, edits, parts.split(body, schema, syntax))
+
+
+def _mask_parts(body: bytes, edits: Sequence[Edit], found: Sequence[parts.Part]) -> bytes:
+    by_part: dict[str, list[Edit]] = {}
+    for edit in edits:
+        path, _, inner = edit.path.partition("#")
+        by_part.setdefault(path, []).append(msgspec.structs.replace(edit, path=inner))
+    pieces: list[bytes] = []
+    done = 0
+    for part in found:
+        mine = by_part.pop(part.path, None)
+        if mine is None:
+            continue
+        new = (
+            jsontext.edit_strings(part.content, mine)
+            if part.is_json
+            else apply_edits(part.content.decode("utf-8"), mine).encode()
+        )
+        pieces += (body[done : part.start], part.encode(new))
+        done = part.end
+    if by_part:
+        raise EngineError("an edit names a part that the body does not have")
+    return b"".join((*pieces, body[done:]))

@@ -1,114 +1,110 @@
-"""Where text lives in each API's messages: tables of patterns, not code per provider."""
+"""Which format a message has: by the path and media type of its request."""
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
 import msgspec
 
+from sidecar.core import media
+from sidecar.core.fields import REQUEST_ROLES, Field, Schema
+from sidecar.core.formats import agents, anthropic, bedrock, cohere, gemini, ollama, openai
 
-class Field(msgspec.Struct, frozen=True):
-    """A place that holds text.
+__all__ = [
+    "FORMATS",
+    "JSON_REQUEST",
+    "JSON_RESPONSE",
+    "REQUEST_ROLES",
+    "TEXT_REQUEST",
+    "TEXT_RESPONSE",
+    "Field",
+    "Schema",
+    "custom_schema",
+    "request_schema",
+    "response_schema",
+]
 
-    Args:
-        pattern: a JSON pointer; `*` stands for every item of a list and every key of an object.
-        target: a target; `{role}` is filled from the nearest enclosing object that has a `role`.
-        embedded: whether the string holds JSON of its own, whose strings are the segments.
-    """
-
-    pattern: str
-    target: str
-    embedded: bool = False
-
-
-class Schema(msgspec.Struct, frozen=True):
-    """One message format.
-
-    Args:
-        name: how policies and metrics call it.
-        fields: the places with a known role; every other string that the message holds is a segment, too.
-        other: the target of those other strings.
-        opaque: patterns of strings that are not text (identifiers, model names, enumerations).
-        roles: the target of each role; a role that is missing here gets `other`.
-    """
-
-    name: str
-    fields: tuple[Field, ...] = ()
-    other: str = "request.user"
-    opaque: tuple[str, ...] = ()
-    roles: tuple[tuple[str, str], ...] = ()
-
-
-REQUEST_ROLES = (
-    ("system", "request.system"),
-    ("developer", "request.system"),
-    ("user", "request.user"),
-    ("assistant", "request.assistant"),
-    ("tool", "request.tool_result"),
-    ("function", "request.tool_result"),
-)
-
-TEXT_REQUEST = Schema(name="text")
-TEXT_RESPONSE = Schema(name="text", other="response.text")
+TEXT_REQUEST = Schema(name="text", syntax="text")
+TEXT_RESPONSE = Schema(name="text", other="response.text", syntax="text")
 JSON_REQUEST = Schema(name="json")
 JSON_RESPONSE = Schema(name="json", other="response.text")
 
-OPENAI_CHAT_REQUEST = Schema(
-    name="openai.chat",
-    fields=(
-        Field("/messages/*/content", "{role}"),
-        Field("/messages/*/content/*/text", "{role}"),
-        Field("/messages/*/content/*/refusal", "{role}"),
-        Field("/messages/*/name", "request.metadata"),
-        Field("/messages/*/tool_calls/*/function/arguments", "request.tool_call", embedded=True),
-        Field("/tools/*/function/description", "request.tool_definition"),
-    ),
-    opaque=(
-        "/model",
-        "/messages/*/role",
-        "/messages/*/tool_call_id",
-        "/messages/*/content/*/type",
-        "/messages/*/tool_calls/*/id",
-        "/messages/*/tool_calls/*/type",
-        "/tools/*/type",
-    ),
-    roles=REQUEST_ROLES,
+
+class Format(NamedTuple):
+    """Requests to paths that end like `path`, and their answers."""
+
+    path: re.Pattern[str]
+    request: Schema
+    response: Schema
+
+
+def _format(path: str, request: Schema, response: Schema) -> Format:
+    return Format(re.compile(rf"(?:^|/){path}\Z"), request, response)
+
+
+# The first that fits; a path that fits none gets the generic table, in which every string is a segment.
+FORMATS = (
+    _format("chat/completions", openai.CHAT_REQUEST, openai.CHAT_RESPONSE),
+    _format("responses(?:/[^/]+)?", openai.RESPONSES_REQUEST, openai.RESPONSES_RESPONSE),
+    _format("(?:v1/messages|messages/count_tokens)", anthropic.MESSAGES_REQUEST, anthropic.MESSAGES_RESPONSE),
+    _format("v1/complete", anthropic.MESSAGES_REQUEST, anthropic.MESSAGES_RESPONSE),
+    _format(r"[^/]+:(?:generateContent|streamGenerateContent|countTokens)", gemini.REQUEST, gemini.RESPONSE),
+    _format(r"[^/]+:(?:embedContent|batchEmbedContents)", gemini.REQUEST, gemini.RESPONSE),
+    _format("model/[^/]+/converse(?:-stream)?", bedrock.CONVERSE_REQUEST, bedrock.CONVERSE_RESPONSE),
+    _format("model/[^/]+/(?:invoke|invoke-with-response-stream)", bedrock.INVOKE_REQUEST, bedrock.INVOKE_RESPONSE),
+    _format("completions", openai.COMPLETIONS_REQUEST, openai.CHAT_RESPONSE),
+    _format("embeddings", openai.EMBEDDINGS_REQUEST, openai.EMBEDDINGS_RESPONSE),
+    _format("moderations", openai.MODERATIONS_REQUEST, JSON_RESPONSE),
+    _format("images/(?:generations|edits|variations)", openai.IMAGES_REQUEST, openai.IMAGES_RESPONSE),
+    _format("audio/(?:speech|transcriptions|translations)", openai.SPEECH_REQUEST, openai.SPEECH_RESPONSE),
+    _format("v[12]/(?:chat|generate|embed|rerank)", cohere.REQUEST, cohere.RESPONSE),
+    _format("api/(?:chat|generate|embed|embeddings)", ollama.REQUEST, ollama.RESPONSE),
+    _format("(?:mcp|mcp/.*)", agents.MCP_REQUEST, agents.MCP_RESPONSE),
+    _format("(?:a2a|a2a/.*)", agents.A2A_REQUEST, agents.A2A_RESPONSE),
 )
-
-OPENAI_CHAT_RESPONSE = Schema(
-    name="openai.chat",
-    fields=(
-        Field("/choices/*/message/content", "response.text"),
-        Field("/choices/*/message/reasoning_content", "response.reasoning"),
-        Field("/choices/*/message/tool_calls/*/function/arguments", "response.tool_call", embedded=True),
-    ),
-    other="response.metadata",
-    opaque=(
-        "/id",
-        "/object",
-        "/model",
-        "/system_fingerprint",
-        "/service_tier",
-        "/choices/*/finish_reason",
-        "/choices/*/message/role",
-        "/choices/*/message/tool_calls/*/id",
-        "/choices/*/message/tool_calls/*/type",
-    ),
-)
-
-# The first path that is a suffix of the request's path names the format; unknown paths get the generic table.
-REQUESTS = {"/chat/completions": OPENAI_CHAT_REQUEST}
-RESPONSES = {"/chat/completions": OPENAI_CHAT_RESPONSE}
+_GENERIC = Format(re.compile(""), JSON_REQUEST, JSON_RESPONSE)
 
 
-def request_schema(path: str) -> Schema:
-    """Return the format of requests to a path; query and fragment do not count."""
-    return _for(path, REQUESTS, JSON_REQUEST)
+# Paths and media types come from callers; so many are remembered.
+_REMEMBERED = 1024
 
 
-def response_schema(path: str) -> Schema:
-    """Return the format of answers from a path."""
-    return _for(path, RESPONSES, JSON_RESPONSE)
+@lru_cache(maxsize=_REMEMBERED)
+def request_schema(path: str, content_type: str | None = None) -> Schema:
+    """Return the format of requests to a path.
+
+    Args:
+        path: the request's path; query and fragment do not count.
+        content_type: the header as it came; None where the body is known to be JSON.
+
+    Raises:
+        UnsupportedContent: the content type cannot be read, or names a charset other than UTF-8.
+    """
+    return _written(_find(path).request, content_type)
 
 
-def _for(path: str, table: dict[str, Schema], default: Schema) -> Schema:
+@lru_cache(maxsize=_REMEMBERED)
+def response_schema(path: str, content_type: str | None = None) -> Schema:
+    """Return the format of answers from a path; see `request_schema`."""
+    return _written(_find(path).response, content_type)
+
+
+def custom_schema(name: str, *, fields: tuple[Field, ...], opaque: tuple[str, ...], other: str) -> Schema:
+    """Return a format that a policy describes by JSON pointer patterns."""
+    return Schema(name=name, fields=fields, opaque=opaque, other=other, roles=REQUEST_ROLES)
+
+
+def _find(path: str) -> Format:
     plain = path.split("?", 1)[0].split("#", 1)[0].rstrip("/")
-    return next((schema for suffix, schema in table.items() if plain.endswith(suffix)), default)
+    return next((item for item in FORMATS if item.path.search(plain)), _GENERIC)
+
+
+def _written(schema: Schema, content_type: str | None) -> Schema:
+    if content_type is None:
+        return schema
+    found = media.parse_content_type(content_type)
+    if found.syntax == "json":
+        return schema
+    return msgspec.structs.replace(schema, syntax=found.syntax, sniff=True, boundary=found.boundary)
