@@ -11,16 +11,16 @@ from sidecar import config
 from sidecar.backends.hyperscan_scanner import HyperscanScanner
 from sidecar.backends.re_scanner import ReScanner
 from sidecar.core.engine import Engine, Lane
-from sidecar.core.filter import Filter
+from sidecar.core.filter import Filter, Observer
 from sidecar.core.plan import GateTable, build_table, compile_plan
 from sidecar.model import TARGETS
 from sidecar.rules.bundle import Bundle, read_bundle
-from sidecar.rules.policy import PolicyDocument, Profile, read_policy, resolve
+from sidecar.rules.policy import PolicyDocument, Profile, applicable, read_policy, resolve
 
 if TYPE_CHECKING:
     from sidecar.core.scan import Recognizer, Scanner
 
-# Applications and routes come from callers; so many filters are kept, and the rest are compiled anew.
+# Applications and routes come from callers; so many filters are kept, and the rest are made anew.
 _FILTERS_KEPT = 1024
 
 
@@ -32,25 +32,45 @@ class Snapshot:
         policy: what to do about their findings.
         table: the gates that `scanner` was built from.
         scanner: runs them.
+        observer: counts and records decisions.
     """
 
-    def __init__(self, bundle: Bundle, policy: PolicyDocument, table: GateTable, scanner: Scanner) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        policy: PolicyDocument,
+        table: GateTable,
+        scanner: Scanner,
+        observer: Observer | None = None,
+    ) -> None:
         self.bundle = bundle
         self.policy = policy
         self.engine = Engine(scanner, revision=bundle.rule_set.revision)
         self.table = table
         self.scanner = scanner
+        self._observer = observer
         self._filters: dict[tuple[str, str], Filter] = {}
+        self._lanes: dict[tuple[int, ...], Lane] = {}
 
     def filter(self, application: str = "", route: str = "") -> Filter:
-        """Return the filter of one application and route; compiled at its first use."""
+        """Return the filter of one application and route."""
         known = self._filters.get((application, route))
         if known is None:
             if len(self._filters) >= _FILTERS_KEPT:
                 self._filters.clear()
-            profile = resolve(self.policy, application=application, route=route)
-            known = self._filters[application, route] = Filter(self.engine, _compile_lane(self.table, profile))
+            lane = self._lane(application, route)
+            known = Filter(self.engine, lane, self._observer, application=application, route=route)
+            self._filters[application, route] = known
         return known
+
+    def _lane(self, application: str, route: str) -> Lane:
+        """Return the lane for what applies; callers choose routes, and must not make us compile one for each."""
+        applied = applicable(self.policy, application=application, route=route)
+        lane = self._lanes.get(applied)
+        if lane is None:
+            profile = resolve(self.policy, application=application, route=route)
+            lane = self._lanes[applied] = _compile_lane(self.table, profile)
+        return lane
 
 
 def _compile_lane(table: GateTable, profile: Profile) -> Lane:

@@ -42,10 +42,11 @@ class Lane(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What was decided about a body, and the body that may go on: edited where the verdict is mask."""
+    """What was decided about a body, the body that may go on (edited where the verdict is mask), and the decision's id."""
 
     decision: Decision
     body: bytes
+    id: str = ""
 
 
 class Engine:

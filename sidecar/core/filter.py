@@ -17,10 +17,67 @@ LIMIT_RULE = "limits.exceeded"
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What was decided about a text, and the text that may go on."""
+    """What was decided about a text, the text that may go on, and the decision's id."""
 
     decision: Decision
     text: str
+    id: str = ""
+
+
+class Occasion(msgspec.Struct, frozen=True):
+    """What a decision was about, for those who count and record it.
+
+    Args:
+        application: who asked.
+        route: for what.
+        direction: `request` or `response`.
+        format: the message format.
+        length: in bytes of a body, in code points of a text.
+    """
+
+    application: str
+    route: str
+    direction: str
+    format: str
+    length: int
+
+
+class Observer(Protocol):
+    """Counts and records decisions; must not keep the content."""
+
+    def clock(self) -> float:
+        """Return a monotonic time in seconds."""
+        ...
+
+    def observe(self, occasion: Occasion, decision: Decision, content: bytes | str, seconds: float) -> str:
+        """Take a decision.
+
+        Args:
+            occasion: what it was about.
+            decision: what was decided.
+            content: what was inspected, for a keyed digest only.
+            seconds: how long it took.
+
+        Returns:
+            The decision's id.
+
+        Raises:
+            EngineError: it cannot be recorded, and nothing may pass unrecorded.
+        """
+        ...
+
+
+class Unobserved:
+    """An observer that does nothing, for tools."""
+
+    def clock(self) -> float:
+        """Return no time."""
+        return 0.0
+
+    def observe(self, occasion: Occasion, decision: Decision, content: bytes | str, seconds: float) -> str:
+        """Record nothing."""
+        del occasion, decision, content, seconds
+        return ""
 
 
 class Filters(Protocol):
@@ -37,11 +94,19 @@ class Filter:
     Args:
         engine: inspects.
         lane: rules, policy, limits and failure policy.
+        observer: counts and records every decision.
+        application: who asks.
+        route: for what.
     """
 
-    def __init__(self, engine: Engine, lane: Lane) -> None:
-        self._engine = engine
+    def __init__(
+        self, engine: Engine, lane: Lane, observer: Observer | None = None, *, application: str = "", route: str = ""
+    ) -> None:
+        self.engine = engine
         self.lane = lane
+        self._observer = observer or Unobserved()
+        self._application = application
+        self._route = route
 
     def check_text(self, text: str, target: str = "request.user") -> Answer:
         """Check one text.
@@ -55,14 +120,17 @@ class Filter:
         """
         if target not in TARGETS:
             raise ValueError(f"unknown target; known: {', '.join(TARGETS)}")
+        begin = self._observer.clock()
+        direction = target.partition(".")[0]
         try:
             self._require_length(len(text), self.lane.text_limit, "code points")
-            decision = self._engine.judge((Segment(text, target),), self.lane)
+            decision = self.engine.judge((Segment(text, target),), self.lane)
         except InputError as error:
-            return Answer(self._refuse(error), text)
+            decision = self.refuse(error)
         except EngineError as error:
-            return Answer(self._fail(error, target.partition(".")[0]), text)
-        return Answer(decision, apply_edits(text, decision.edits))
+            decision = self.fail(error, direction)
+        decision, id_ = self.record(decision, text, direction=direction, schema_name="text", begin=begin)
+        return Answer(decision, apply_edits(text, decision.edits), id_)
 
     def check_body(self, body: bytes, schema: Schema, direction: str) -> Outcome:
         """Check one message body.
@@ -72,30 +140,45 @@ class Filter:
             schema: its format.
             direction: `request` or `response`.
         """
+        begin = self._observer.clock()
         try:
             self._require_length(len(body), self.lane.body_limit, "bytes")
-            return self._engine.inspect(body, schema, self.lane)
+            outcome = self.engine.inspect(body, schema, self.lane)
         except InputError as error:
-            return Outcome(self.refuse(error), body)
+            outcome = Outcome(self.refuse(error), body)
         except EngineError as error:
-            return Outcome(self._fail(error, direction), body)
+            outcome = Outcome(self.fail(error, direction), body)
+        decision, id_ = self.record(outcome.decision, body, direction=direction, schema_name=schema.name, begin=begin)
+        return Outcome(decision, outcome.body if decision.verdict is not Verdict.BLOCK else body, id_)
+
+    def record(
+        self, decision: Decision, content: bytes | str, *, direction: str, schema_name: str, begin: float
+    ) -> tuple[Decision, str]:
+        """Have a decision counted and recorded.
+
+        Returns:
+            The decision and its id; a refusal where it cannot be recorded and must be.
+        """
+        occasion = Occasion(self._application, self._route, direction, schema_name, len(content))
+        observer = self._observer
+        try:
+            return decision, observer.observe(occasion, decision, content, observer.clock() - begin)
+        except EngineError as error:
+            return self.fail(error, direction), ""
 
     def refuse(self, error: InputError) -> Decision:
-        """Decide about a body that cannot be read: refused, or passed unseen where the policy says so."""
+        """Decide about what cannot be read: refused, unless the policy passes it unseen; a limit is always a refusal."""
         passes = self.lane.pass_unreadable and not isinstance(error, BodyTooLarge)
-        return self._refuse(error, Verdict.FLAG if passes else Verdict.BLOCK)
+        return self._because(error, Verdict.FLAG if passes else Verdict.BLOCK)
+
+    def fail(self, error: EngineError, direction: str) -> Decision:
+        """Decide about what we could not inspect: the failure policy of the direction."""
+        return self._because(error, Verdict.ALLOW if direction in self.lane.fail_open else Verdict.BLOCK)
+
+    def _because(self, error: InputError | EngineError, verdict: Verdict) -> Decision:
+        revision = self.engine.revision
+        return Decision(verdict, revision=revision, reason=error.code, detail=str(error), http_status=error.http_status)
 
     def _require_length(self, length: int, limit: int, unit: str) -> None:
         if length > limit:
             raise BodyTooLarge(f"{length} {unit} where the policy allows {limit}")
-
-    def _refuse(self, error: InputError, verdict: Verdict = Verdict.BLOCK) -> Decision:
-        return Decision(
-            verdict, revision=self._engine.revision, reason=error.code, detail=str(error), http_status=error.http_status
-        )
-
-    def _fail(self, error: EngineError, direction: str) -> Decision:
-        verdict = Verdict.ALLOW if direction in self.lane.fail_open else Verdict.BLOCK
-        return Decision(
-            verdict, revision=self._engine.revision, reason=error.code, detail=str(error), http_status=error.http_status
-        )

@@ -231,6 +231,16 @@ def resolve(document: PolicyDocument, *, application: str, route: str) -> Profil
     )
 
 
+def applicable(document: PolicyDocument, *, application: str, route: str) -> tuple[int, ...]:
+    """Return which overrides and exclusions concern an application and route; equal answers give equal profiles."""
+    scoped: tuple[Override | Exclusion, ...] = (*document.overrides, *document.exclusions)
+    return tuple(
+        index
+        for index, item in enumerate(scoped)
+        if fnmatchcase(application, item.application) and fnmatchcase(route, item.route)
+    )
+
+
 def _applies(override: Override, application: str, route: str, target: str) -> bool:
     direction, _, role = target.partition(".")
     return (

@@ -5,7 +5,7 @@ import pytest
 from sidecar.core.engine import Engine, Lane
 from sidecar.core.filter import Filter
 from sidecar.core.schemas import JSON_REQUEST
-from sidecar.errors import ScannerError
+from sidecar.errors import EngineError, ScannerError
 from sidecar.model import TARGETS, Verdict
 
 
@@ -79,3 +79,46 @@ def test_unknown_target_is_the_callers_mistake(check):
     """A target outside the closed set raises."""
     with pytest.raises(ValueError, match=TARGETS[0]):
         check.check_text("x", "nobody")
+
+
+class Recorder:
+    """Keeps what it was told, or refuses."""
+
+    def __init__(self, *, is_full=False):
+        self.seen = []
+        self.is_full = is_full
+
+    def clock(self):
+        return 1.0
+
+    def observe(self, occasion, decision, content, seconds):
+        if self.is_full:
+            raise EngineError("the audit log cannot be written")
+        self.seen.append((occasion, decision.verdict, seconds))
+        return "id-1"
+
+
+def test_every_decision_is_observed(snapshot):
+    """Texts and bodies, refusals too; the decision's id comes back."""
+    recorder = Recorder()
+    check = Filter(Engine(Quiet(), revision="r"), snapshot.filter().lane, recorder, application="a", route="/r")
+    ids = [check.check_text("héllo").id, check.check_body(b"{", JSON_REQUEST, "request").id]
+
+    assert ids == ["id-1", "id-1"]
+    assert [
+        (occasion.direction, occasion.format, occasion.length, verdict) for occasion, verdict, _ in recorder.seen
+    ] == [("request", "text", 5, Verdict.ALLOW), ("request", "json", 1, Verdict.BLOCK)]
+
+
+def test_nothing_passes_unrecorded(snapshot):
+    """Where the record cannot be written, a clean text is refused under the failure policy."""
+    check = Filter(Engine(Quiet(), revision="r"), snapshot.filter().lane, Recorder(is_full=True))
+
+    assert check.check_text("fine").decision.verdict is Verdict.BLOCK
+
+
+def test_unknown_routes_share_a_lane(snapshot):
+    """A caller who invents routes does not make us compile for each."""
+    lanes = {id(snapshot.filter("app", f"/v1/{n}").lane) for n in range(50)}
+
+    assert len(lanes) == 1
