@@ -204,25 +204,25 @@ def implies(tree: Tree, keywords: Collection[str], *, caseless: bool) -> bool:
     def covers(texts: Collection[str]) -> bool:
         return all(any(keyword in text for keyword in wanted) for text in texts)
 
-    def check(items: Tree) -> bool:
-        run: frozenset[str] = frozenset({""})
+    def check(items: Tree, run: frozenset[str]) -> bool:
         for op, value in items:
             texts = _strings([(op, value)], caseless=caseless)
             if texts is not None and len(run) * len(texts) <= _STRINGS_LIMIT:
                 run = frozenset(head + tail for head in run for tail in texts)
                 continue
-            if covers(run) or _check_inside(str(op), value):
+            if covers(run) or check_inside(str(op), value, run):
                 return True
             run = texts or frozenset({""})
         return covers(run)
 
-    def _check_inside(op: str, value: Any) -> bool:
+    def check_inside(op: str, value: Any, run: frozenset[str]) -> bool:
         if op in ("MAX_REPEAT", "MIN_REPEAT") and value[0] == 0:
             return False
+        # The parser moves what all branches begin with in front of them, so what came before belongs to each.
         children = _children(op, value)
-        return bool(children) and all(check(child) for child in children)
+        return bool(children) and all(check(child, run) for child in children)
 
-    return check(tree)
+    return check(tree, frozenset({""}))
 
 
 def _strings(tree: Tree, *, caseless: bool = False) -> frozenset[str] | None:

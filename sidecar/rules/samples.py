@@ -1,11 +1,13 @@
-"""Samples of rules: `{random:alnum:36}` and `{repeat:x:36}` are expanded, so that no file holds a lookalike secret."""
+"""Samples of rules: `{random:alnum:36}` and the like are expanded, so that no file holds a lookalike secret."""
 
 from __future__ import annotations
 
 import random
 import re
 import string
+import zlib
 
+from sidecar.core.checks import base62
 from sidecar.errors import BundleError
 
 _ALPHABETS = {
@@ -22,12 +24,16 @@ _ALPHABETS = {
     "base64": string.ascii_letters + string.digits + "+/",
     "base64url": string.ascii_letters + string.digits + "-_",
     "base32": string.ascii_uppercase + "234567",
+    "bech32": "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L",
 }
-_PLACEHOLDER = re.compile(r"\{(random|repeat):([^:{}]+):(\d{1,5})\}")
+_PLACEHOLDER = re.compile(r"\{(random|repeat|crc62):([^:{}]+):(\d{1,5})\}")
 
 
 def expand(text: str, seed: int) -> str:
     """Expand the placeholders of a sample.
+
+    `{random:alnum:36}` draws from an alphabet, `{crc62:alnum:30}` adds a CRC-32 in base 62 to what was drawn,
+    `{repeat:x:36}` repeats a text.
 
     Args:
         text: the sample as written in the rule.
@@ -47,6 +53,7 @@ def expand(text: str, seed: int) -> str:
             return what * count
         if what not in _ALPHABETS:
             raise BundleError(f"unknown alphabet `{what}` in a sample; known: {', '.join(sorted(_ALPHABETS))}")
-        return "".join(source.choices(_ALPHABETS[what], k=count))
+        drawn = "".join(source.choices(_ALPHABETS[what], k=count))
+        return drawn + base62(zlib.crc32(drawn.encode()), 6) if kind == "crc62" else drawn
 
     return _PLACEHOLDER.sub(fill, text)
