@@ -1,1 +1,113 @@
-"""What the process tells about itself: metrics, structured logs and traces; never the text it inspects."""
+"""Metrics of one process: `sidecar_*`, labels from closed sets; never a text, a path or a caller's word as a label."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from sidecar.model import Decision, Verdict
+
+# A clean kilobyte takes tens of microseconds, names and places milliseconds, a megabyte longer.
+_DECISION_BUCKETS = (20e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 1.0)
+_UPSTREAM_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def counter(name: str, text: str, labels: Iterable[str] = ()) -> Counter:
+            return Counter(f"sidecar_{name}", text, labels, registry=self.registry)
+
+        def gauge(name: str, text: str, labels: Iterable[str] = ()) -> Gauge:
+            return Gauge(f"sidecar_{name}", text, labels, registry=self.registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...], labels: Iterable[str] = ()) -> Histogram:
+            return Histogram(f"sidecar_{name}", text, labels, buckets=buckets, registry=self.registry)
+
+        self.decisions = counter("decisions", "Decisions, by verdict and direction.", ("verdict", "phase"))
+        self.findings = counter("findings", "Findings, by rule.", ("rule",))
+        self.entities = counter("entities_masked", "Entities masked, by type.", ("entity",))
+        self.failures = counter("failures", "Messages not fully inspected, by kind and policy.", ("kind", "policy"))
+        self.refusals = counter("refusals", "Messages refused without a rule, by reason.", ("reason",))
+        self.inspected = counter("inspected_length", "Inspected bytes of bodies and code points of texts.", ("phase",))
+        self.seconds = histogram("decision_seconds", "Time to a decision.", _DECISION_BUCKETS, ("phase",))
+        self.upstream_seconds = histogram("upstream_seconds", "Time to the upstream's headers.", _UPSTREAM_BUCKETS)
+        self.first_token_seconds = histogram(
+            "first_token_seconds", "Time to the first released byte.", _UPSTREAM_BUCKETS
+        )
+        self.tokens = counter("tokens", "Tokens that upstreams reported.", ("kind",))
+        self.cost = counter("cost", "Money spent by the price table, in its currency.")
+        self.reloads = counter("reloads", "Rule updates, by outcome.", ("outcome",))
+        self.shadow_differences = counter(
+            "shadow_differences", "Verdicts of the shadow bundle that differ.", ("change",)
+        )
+        self.bundle = gauge("bundle_info", "The bundle in force.", ("name", "version", "revision"))
+        self.bundle_loaded = gauge("bundle_loaded_timestamp_seconds", "When the bundle in force was loaded.")
+        self.audit_written = counter("audit_records", "Audit records handed to the log.")
+        self.audit_dropped = gauge("audit_dropped", "Audit records dropped because the log could not take them.")
+        self.audit_queue = gauge("audit_queue", "Audit records that wait for the disk.")
+        # Looking up a label costs more than counting; verdicts and directions are few.
+        self._by_verdict = {
+            (verdict, phase): self.decisions.labels(verdict.label, phase).inc
+            for verdict in Verdict
+            for phase in ("request", "response")
+        }
+        self._by_phase = {
+            phase: (self.seconds.labels(phase).observe, self.inspected.labels(phase).inc)
+            for phase in ("request", "response")
+        }
+
+    def count(self, decision: Decision, *, direction: str, length: int, seconds: float) -> None:
+        """Count one decision.
+
+        Args:
+            decision: what was decided.
+            direction: `request` or `response`.
+            length: of what was inspected.
+            seconds: how long it took.
+        """
+        self._by_verdict[decision.verdict, direction]()
+        observe, inspect = self._by_phase[direction]
+        observe(seconds)
+        inspect(length)
+        if decision.findings:
+            self._count_findings(decision)
+        if decision.reason:
+            self._count_reason(decision)
+
+    def _count_findings(self, decision: Decision) -> None:
+        for rule, times in Tally(finding.rule for finding in decision.findings).items():
+            self.findings.labels(rule).inc(times)
+        if decision.verdict is Verdict.MASK:
+            masked = (item for item in decision.findings if item.verdict is Verdict.MASK and item.entity)
+            for entity, times in Tally(item.entity for item in masked).items():
+                self.entities.labels(entity).inc(times)
+
+    def _count_reason(self, decision: Decision) -> None:
+        if decision.http_status >= 500:  # ours
+            policy = "closed" if decision.verdict is Verdict.BLOCK else "open"
+            self.failures.labels(decision.reason, policy).inc()
+        else:
+            self.refusals.labels(decision.reason).inc()
+
+    def set_bundle(self, *, name: str, version: str, revision: str, now: float) -> None:
+        """Say which bundle is in force.
+
+        Args:
+            name: of the bundle.
+            version: of the bundle.
+            revision: of its content.
+            now: seconds since the epoch.
+        """
+        self.bundle.clear()
+        self.bundle.labels(name, version, revision).set(1)
+        self.bundle_loaded.set(now)
+
+    def render(self) -> str:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self.registry).decode()

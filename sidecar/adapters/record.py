@@ -1,0 +1,92 @@
+"""Records decisions: counted, and written to the audit log; the content gives a keyed digest and nothing else."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from sidecar.core.audit import Record
+from sidecar.core.filter import Occasion
+from sidecar.model import Decision, Verdict
+from sidecar.telemetry import Metrics
+
+
+class AuditSink(Protocol):
+    """Where audit records go."""
+
+    dropped: int
+
+    def write(self, record: Record) -> None:
+        """Take a record.
+
+        Raises:
+            EngineError: it cannot be taken, and nothing may pass unaudited.
+        """
+        ...
+
+
+class Recorder:
+    """An observer of filters, for one process.
+
+    Args:
+        metrics: counts.
+        new_id: makes the ids of decisions.
+        audit: takes records; None for no audit log.
+        digest_key: keys the digests; a bare hash of a short text could be guessed.
+        wall_clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        new_id: Callable[[], str],
+        *,
+        audit: AuditSink | None = None,
+        digest_key: bytes = b"",
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._metrics = metrics
+        self._new_id = new_id
+        self._audit = audit
+        self._digest_key = digest_key
+        self._wall_clock = wall_clock
+        self.clock = time.perf_counter
+
+    def observe(self, occasion: Occasion, decision: Decision, content: bytes | str, seconds: float) -> str:
+        """Count a decision and write its record.
+
+        Raises:
+            EngineError: the record cannot be written, and nothing may pass unaudited.
+        """
+        id_ = self._new_id()
+        self._metrics.count(decision, direction=occasion.direction, length=occasion.length, seconds=seconds)
+        if self._audit is not None:
+            self._audit.write(self._record(id_, occasion, decision, content, seconds))
+            self._metrics.audit_written.inc()
+        return id_
+
+    def _record(self, id_: str, occasion: Occasion, decision: Decision, content: bytes | str, seconds: float) -> Record:
+        masked = Counter(item.entity for item in decision.findings if item.entity and item.verdict >= Verdict.MASK)
+        data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+        moment = datetime.fromtimestamp(self._wall_clock(), UTC)
+        return Record(
+            time=moment.isoformat(timespec="microseconds"),
+            id=id_,
+            application=occasion.application,
+            route=occasion.route,
+            direction=occasion.direction,
+            format=occasion.format,
+            verdict=decision.verdict.label,
+            score=round(decision.score, 4),
+            rules=tuple(dict.fromkeys(item.rule for item in decision.findings)),
+            entities=dict(masked),
+            revision=decision.revision,
+            reason=decision.reason,
+            micros=int(seconds * 1e6),
+            length=occasion.length,
+            digest=hmac.digest(self._digest_key, data, "sha256").hex()[:32],
+        )
