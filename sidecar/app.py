@@ -108,8 +108,12 @@ class Options(msgspec.Struct, frozen=True):
     scanner: str = "hyperscan"
 
 
-def load_snapshot(options: Options | None = None) -> Snapshot:
+def load_snapshot(options: Options | None = None, observer: Observer | None = None) -> Snapshot:
     """Read rules and policy, and compile them.
+
+    Args:
+        options: where they are.
+        observer: counts and records decisions.
 
     Raises:
         BundleError: the rules have faults; all of them are named.
@@ -119,16 +123,18 @@ def load_snapshot(options: Options | None = None) -> Snapshot:
     options = options or Options()
     bundle = read_bundle(config.read_folder(options.rules or config.shipped_rules()))
     policy = read_policy(*config.find_policy(options.policy))
-    return compile_snapshot(bundle, policy, scanner=options.scanner)
+    return compile_snapshot(bundle, policy, scanner=options.scanner, observer=observer)
 
 
-def compile_snapshot(bundle: Bundle, policy: PolicyDocument, *, scanner: str = "hyperscan") -> Snapshot:
+def compile_snapshot(
+    bundle: Bundle, policy: PolicyDocument, *, scanner: str = "hyperscan", observer: Observer | None = None
+) -> Snapshot:
     """Compile a bundle that was read, under a policy."""
     table = build_table(bundle.rule_set.rules, recognizers(policy))
 
     if scanner == "hyperscan":
-        return Snapshot(bundle, policy, table, HyperscanScanner(table.gates, config.cache_folder()))
-    return Snapshot(bundle, policy, table, ReScanner(table.gates))
+        return Snapshot(bundle, policy, table, HyperscanScanner(table.gates, config.cache_folder()), observer)
+    return Snapshot(bundle, policy, table, ReScanner(table.gates), observer)
 
 
 def recognizers(policy: PolicyDocument) -> tuple[Recognizer, ...]:
@@ -141,14 +147,11 @@ class Live:
     """The snapshot in force; a reload replaces one reference, and whoever holds the old one keeps it.
 
     Args:
-        options: what the first snapshot is made from.
-
-    Raises:
-        BundleError, ConfigError, ScannerError: the first snapshot cannot be made.
+        snapshot: the first one.
     """
 
-    def __init__(self, options: Options) -> None:
-        self._snapshot = load_snapshot(options)
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
         self._generation = 1
 
     def current(self) -> Snapshot:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import itertools
+import secrets
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from sidecar import __version__
+from sidecar.adapters.admin import Admin
 from sidecar.adapters.extproc import METHOD as EXT_PROC
 from sidecar.adapters.extproc import ExternalProcessor
 from sidecar.adapters.filter_service import FilterService
-from sidecar.app import Live, Options, load_snapshot
+from sidecar.adapters.record import Recorder
+from sidecar.app import Live, Options, Snapshot, load_snapshot
+from sidecar.backends.audit_keys import load_signer
+from sidecar.backends.audit_log import AuditLog, AuditSettings
 from sidecar.backends.upstream import Upstream
-from sidecar.hosts.listen import Listen
+from sidecar.errors import SidecarError
+from sidecar.hosts.listen import Listen, TcpAddress
 from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
 from sidecar.hosts.worker import Workload
+from sidecar.telemetry import Metrics
 
 _FACTORY = "sidecar.serve:workload"
 # Envoy knows the service by its own name; our messages have the same fields under ours.
@@ -29,10 +40,16 @@ class Settings(msgspec.Struct, frozen=True):
     Args:
         options: rules and policy.
         upstream: URL of the upstream gateway, for `Forward`; empty for none.
+        audit: folder of the audit log; None for no log.
+        audit_when_full: `block` or `drop`; see `AuditSettings`.
+        worker: which worker this is; each has a log of its own.
     """
 
     options: Options = Options()
     upstream: str = ""
+    audit: Path | None = None
+    audit_when_full: Literal["block", "drop"] = "block"
+    worker: int = 0
 
 
 def workload(settings: Mapping[str, Any]) -> Workload:
@@ -45,27 +62,85 @@ def workload(settings: Mapping[str, Any]) -> Workload:
         BundleError, ConfigError, ScannerError: rules or policy cannot be used.
     """
     given = msgspec.convert(settings, Settings, dec_hook=lambda kind, value: kind(value))
-    live = Live(given.options)
+    metrics = Metrics()
+    audit = _open_audit(given)
+    recorder = Recorder(metrics, _ids(given.worker), audit=audit, digest_key=_digest_key(given))
+    live = Live(load_snapshot(given.options, recorder))
+    _announce(metrics, live.current())
     upstream = Upstream(given.upstream) if given.upstream else None
 
     async def reload() -> None:
-        live.replace(await asyncio.to_thread(load_snapshot, given.options))
+        try:
+            live.replace(await asyncio.to_thread(load_snapshot, given.options, recorder))
+        except SidecarError:
+            metrics.reloads.labels("refused").inc()
+            raise
+        metrics.reloads.labels("activated").inc()
+        _announce(metrics, live.current())
+        if audit is not None:
+            audit.note("reload", revision=live.current().bundle.rule_set.revision)
 
     async def close() -> None:
         if upstream is not None:
             await upstream.close()
+        if audit is not None:
+            audit.note("stop")
+            audit.close()
 
+    def render() -> str:
+        if audit is not None:
+            metrics.audit_dropped.set(audit.dropped)
+            metrics.audit_queue.set(audit.waiting)
+        return metrics.render()
+
+    if audit is not None:
+        audit.note("start", version=__version__, revision=live.current().bundle.rule_set.revision)
     return Workload(
         methods=(*FilterService(live.current, upstream).methods(), *ExternalProcessor(live.current).methods()),
         revision=lambda: live.current().bundle.rule_set.revision,
         reload=reload,
         close=close,
+        metrics=render,
         aliases=_ALIASES,
     )
 
 
+def _open_audit(settings: Settings) -> AuditLog | None:
+    if settings.audit is None:
+        return None
+    name = f"audit-{settings.worker}"
+    log = AuditSettings(folder=settings.audit, name=name, when_full=settings.audit_when_full)
+    return AuditLog(log, load_signer(settings.audit / "audit.pem"))
+
+
+def _digest_key(settings: Settings) -> bytes:
+    """Key digests by the installation's own key, so that they are equal over workers and restarts."""
+    if settings.audit is None:
+        return b""
+    return hashlib.sha256(b"portcullis digest\0" + (settings.audit / "audit.pem").read_bytes()).digest()
+
+
+def _ids(worker: int) -> Callable[[], str]:
+    """Return what makes ids of decisions: this run's own prefix and a number; no two processes share a prefix."""
+    prefix = f"{secrets.token_hex(6)}-{worker:x}-"
+    numbers = itertools.count(1)
+    return lambda: f"{prefix}{next(numbers):x}"
+
+
+def _announce(metrics: Metrics, snapshot: Snapshot) -> None:
+    rules = snapshot.bundle.rule_set
+    metrics.set_bundle(name=rules.name, version=rules.version, revision=rules.revision, now=time.time())
+
+
 async def serve(
-    settings: Settings, listen: Listen, *, host: str, workers: int, pin: str, say: Callable[[str], None]
+    settings: Settings,
+    listen: Listen,
+    *,
+    host: str,
+    workers: int,
+    pin: str,
+    say: Callable[[str], None],
+    admin: TcpAddress | None = None,
 ) -> int:
     """Run the workers until SIGTERM or SIGINT, then drain them; SIGHUP reloads, SIGUSR2 restarts one by one.
 
@@ -76,6 +151,7 @@ async def serve(
         workers: how many processes.
         pin: see `Plan`.
         say: takes the few lines that a person should see.
+        admin: where metrics and health are shown; None for nowhere.
 
     Returns:
         The exit code.
@@ -91,7 +167,15 @@ async def serve(
         workers=workers,
         pin=pin,
     )
-    return await Supervisor(plan, say).run()
+    supervisor = Supervisor(plan, say)
+    if admin is None:
+        return await supervisor.run()
+    pages = Admin(admin.host, admin.port, metrics=supervisor.metrics, status=supervisor.status)
+    say(f"metrics on http://{admin.host}:{pages.port}/metrics")
+    try:
+        return await supervisor.run()
+    finally:
+        pages.close()
 
 
 def _encode(value: Any) -> str:

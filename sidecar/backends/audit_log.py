@@ -76,6 +76,7 @@ class AuditLog:
         self._failed = threading.Event()
         self.dropped = 0
         self.written = 0
+        self._unsealed = 0
         try:
             settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._number, self._chain = _resume(settings)
@@ -89,6 +90,11 @@ class AuditLog:
     def is_healthy(self) -> bool:
         """Whether the last write succeeded."""
         return not self._failed.is_set()
+
+    @property
+    def waiting(self) -> int:
+        """How many entries wait for the disk."""
+        return self._queue.qsize()
 
     def write(self, record: Record) -> None:
         """Take a record.
@@ -123,7 +129,7 @@ class AuditLog:
             if self.dropped > told:
                 batch.append(Change(now(), "dropped", {"records": str(self.dropped - told)}))
                 told = self.dropped
-            due = time.monotonic() - sealed >= self._settings.interval
+            due = time.monotonic() - sealed >= self._settings.interval and bool(batch or self._unsealed)
             if batch or due:
                 self._write_until_done(batch, seal=due or is_last)
                 sealed = time.monotonic() if due else sealed
@@ -163,13 +169,16 @@ class AuditLog:
 
     def _write_batch(self, batch: list[Entry], *, seal: bool) -> None:
         self._write_all(b"".join(self._chain.append(entry) for entry in batch))
-        if seal and self._chain.sequence:
+        self._unsealed += len(batch)
+        seal = seal and bool(self._unsealed)
+        if seal:
             mark = self._chain.seal(now(), self._signer.key, self._signer.sign)
             self._write_all(self._chain.append(mark))
         if self._settings.fsync == "always" or (seal and self._settings.fsync == "interval"):
             os.fsync(self._file.fileno())
-        if seal and self._chain.sequence:
+        if seal:
             self._write_head()
+            self._unsealed = 0
         self.written += len(batch)
         if self._file.tell() >= self._settings.rotate_bytes:
             self._number += 1

@@ -6,12 +6,13 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from sidecar import __version__
 from sidecar.app import Options
-from sidecar.hosts.listen import Listen, Tls, parse_address
+from sidecar.hosts.listen import Listen, TcpAddress, Tls, parse_address
 from sidecar.serve import Settings
 from sidecar.serve import serve as run
 
@@ -48,6 +49,19 @@ from sidecar.serve import serve as run
 @click.option(
     "--client-ca", type=click.Path(path_type=Path, exists=True), metavar="FILE", help="Admit only its clients (mTLS)."
 )
+@click.option(
+    "--admin", default="127.0.0.1:9464", show_default=True, metavar="ADDR", help="Metrics and health; `off` for none."
+)
+@click.option(
+    "--audit", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the audit log; none if left out."
+)
+@click.option(
+    "--audit-when-full",
+    type=click.Choice(["block", "drop"]),
+    default="block",
+    show_default=True,
+    help="When the log cannot be written: refuse messages, or drop records and count them.",
+)
 def serve(
     *,
     addresses: tuple[str, ...],
@@ -59,6 +73,9 @@ def serve(
     pin: str,
     tls: tuple[Path, Path] | None,
     client_ca: Path | None,
+    admin: str,
+    audit: Path | None,
+    audit_when_full: Literal["block", "drop"],
 ) -> None:
     """Serve the gRPC API, Envoy's ext_proc included.
 
@@ -74,9 +91,19 @@ def serve(
         raise click.UsageError("--client-ca needs --tls")
     certificate = Tls(certificate=tls[0].absolute(), key=tls[1].absolute(), client_ca=client_ca) if tls else None
     listen = Listen(tuple(parse_address(address) for address in addresses), tls=certificate)
-    settings = Settings(Options(rules=rules, policy=_absolute(policy)), upstream)
+    settings = Settings(Options(rules=rules, policy=_absolute(policy)), upstream, audit, audit_when_full)
     count = workers or len(os.sched_getaffinity(0))
-    sys.exit(asyncio.run(run(settings, listen, host=host, workers=count, pin=pin, say=_say)))
+    running = run(settings, listen, host=host, workers=count, pin=pin, say=_say, admin=_admin(admin))
+    sys.exit(asyncio.run(running))
+
+
+def _admin(text: str) -> TcpAddress | None:
+    if text == "off":
+        return None
+    address = parse_address(text)
+    if not isinstance(address, TcpAddress):
+        raise click.BadParameter("host:port, or `off`", param_hint="--admin")
+    return address
 
 
 def _absolute(policy: str) -> str:

@@ -74,7 +74,7 @@ class Spec(msgspec.Struct, frozen=True):
 
     Args:
         factory: `module:function` that makes the `Workload` from `settings`.
-        settings: handed to the factory as it is.
+        settings: handed to the factory, with the index as `worker`.
         listen: where this worker listens.
         index: 0 .. workers - 1.
         generation: counts starts and reloads of the whole sidecar.
@@ -152,7 +152,7 @@ class Worker:
         Raises:
             SidecarError: rules, policy or settings cannot be used.
         """
-        self._workload = make_workload(self.spec.factory, self.spec.settings)
+        self._workload = make_workload(self.spec.factory, {**self.spec.settings, "worker": self.spec.index})
         await self._workload.start()
         services = tuple({method.service for method in self._workload.methods})
         self.health = Health(services, self._identity)

@@ -53,7 +53,7 @@ def test_log_goes_on_after_a_restart(tmp_path, signer):
         log.close()
     [path] = log_files(tmp_path / "log", "audit")
 
-    assert [] == faults(tmp_path)
+    assert faults(tmp_path) == []
     assert path.read_bytes().count(b'"type":"decision"') == 100
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -70,7 +70,7 @@ def test_torn_last_line_is_cut_off(tmp_path, signer):
     write(log, 5)
     log.close()
 
-    assert [] == faults(tmp_path)
+    assert faults(tmp_path) == []
 
 
 def test_log_is_rotated(tmp_path, signer):
@@ -82,7 +82,7 @@ def test_log_is_rotated(tmp_path, signer):
     log.close()
 
     assert len(log_files(tmp_path / "log", "audit")) > 2
-    assert [] == faults(tmp_path)
+    assert faults(tmp_path) == []
 
 
 def test_full_disk_blocks_and_resumes(tmp_path, signer, monkeypatch):
@@ -105,8 +105,8 @@ def test_full_disk_blocks_and_resumes(tmp_path, signer, monkeypatch):
     write(log, 1)
     log.close()
 
-    assert 5 == log.written
-    assert [] == faults(tmp_path)
+    assert log.written == 5
+    assert faults(tmp_path) == []
 
 
 def test_half_a_batch_is_taken_back(tmp_path, signer, monkeypatch):
@@ -126,7 +126,7 @@ def test_half_a_batch_is_taken_back(tmp_path, signer, monkeypatch):
     log.close()
 
     assert torn
-    assert [] == faults(tmp_path)
+    assert faults(tmp_path) == []
 
 
 def test_dropped_records_are_counted_in_the_log(tmp_path, signer, monkeypatch):
@@ -137,9 +137,9 @@ def test_dropped_records_are_counted_in_the_log(tmp_path, signer, monkeypatch):
     log.close()
     text = b"".join(path.read_bytes() for path in log_files(tmp_path / "log", "audit"))
 
-    assert 5000 == log.written - text.count(b'"event":"dropped"') + log.dropped
+    assert log.written - text.count(b'"event":"dropped"') + log.dropped == 5000
     assert log.dropped > 0
-    assert [] == faults(tmp_path)
+    assert faults(tmp_path) == []
 
 
 def test_key_that_others_may_read_is_refused(tmp_path, signer):

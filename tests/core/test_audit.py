@@ -39,7 +39,7 @@ def test_whole_log_has_no_fault():
     """What was written verifies."""
     lines, head = make_log()
 
-    assert [] == faults(lines, head)
+    assert faults(lines, head) == []
 
 
 def test_log_goes_on_in_another_file():
@@ -48,8 +48,8 @@ def test_log_goes_on_in_another_file():
     chain = Chain()
     first = list(verify(lines[:7], check=check, chain=chain))
 
-    assert [] == first
-    assert [] == list(verify(lines[7:], check=check, chain=chain, last=head))
+    assert first == []
+    assert list(verify(lines[7:], check=check, chain=chain, last=head)) == []
 
 
 def tamper(lines, source):
@@ -92,7 +92,7 @@ def test_a_thousand_tamperings_are_found():
         if touched != lines:
             missed += not faults(touched, head)
 
-    assert 0 == missed
+    assert missed == 0
 
 
 @pytest.mark.parametrize("field", ["sequence", "head", "signature"])
@@ -101,7 +101,7 @@ def test_a_forged_seal_is_no_seal(field):
     lines, head = make_log()
     forged = msgspec.structs.replace(head, **{field: 1 if field == "sequence" else "0" * 64})
 
-    assert [] != faults(lines, forged)
+    assert faults(lines, forged) != []
 
 
 def test_another_logs_seal_does_not_fit():
@@ -110,4 +110,4 @@ def test_another_logs_seal_does_not_fit():
     other = Chain()
     other.append(Record(time="t", id="x"))
 
-    assert [] != faults(lines, Seal("t", other.sequence, other.head, "k", sign(sealed_bytes(1, other.head)).hex()))
+    assert faults(lines, Seal("t", other.sequence, other.head, "k", sign(sealed_bytes(1, other.head)).hex())) != []
