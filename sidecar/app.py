@@ -45,7 +45,7 @@ class Snapshot:
     ) -> None:
         self.bundle = bundle
         self.policy = policy
-        self.engine = Engine(scanner, revision=bundle.rule_set.revision)
+        self.engine = Engine(scanner, revision=bundle.rule_set.revision, signs=table.signs)
         self.table = table
         self.scanner = scanner
         self._observer = observer

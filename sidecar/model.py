@@ -9,6 +9,7 @@ import msgspec
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Callable
 
 
 class Verdict(enum.IntEnum):
@@ -82,13 +83,13 @@ class View(msgspec.Struct, frozen=True):
         text: what is scanned.
         segment: the segment it was made from.
         chain: names of the transforms applied, in order; empty for the text itself.
-        offsets: for each code point of `text`, and one past the end, where it begins in the segment; None: the same place.
+        locate: maps a span of `text` to the span of the segment that it stands for; None: the same place.
     """
 
     text: str
     segment: Segment
     chain: tuple[str, ...] = ()
-    offsets: tuple[int, ...] | None = None
+    locate: Callable[[int, int], tuple[int, int]] | None = None
 
     def __repr__(self) -> str:
         """Show what was done and the length, never the text."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sidecar.core.checks import CHECKS
-from sidecar.model import Finding, Pattern, Rule, Segment, View
+from sidecar.model import Finding, Pattern, Rule, Segment, Verdict, View
 
 if TYPE_CHECKING:
     import re
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # A rule that matches more often than this in one view says nothing new; the rest of the view is masked by the policy.
 MATCH_LIMIT = 1000
+# The rule named where a text is disguised more deeply, or decodes to more, than is undone; under the failure policy.
+LIMIT_RULE = "limits.exceeded"
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -54,9 +56,20 @@ def confirm(hits: Sequence[Hits], plans: Mapping[str, Plan]) -> list[Finding]:
     for hit in hits:
         plan = plans[hit.view.segment.target]
         findings.extend(_confirm_rules(hit, plan))
+        if hit.exceeded:
+            findings.append(_limit_finding(hit.view.segment))
         if not hit.view.chain:
             findings.extend(_recognise(hit, plan))
-    return findings
+    return _distinct(findings)
+
+
+def _limit_finding(segment: Segment) -> Finding:
+    return Finding(LIMIT_RULE, "limits", 0, len(segment.text), 1.0, segment, verdict=Verdict.BLOCK)
+
+
+def _distinct(findings: list[Finding]) -> list[Finding]:
+    """Drop what a second view says again: the same rule about the same span."""
+    return list({(f.rule, id(f.segment), f.start, f.end): f for f in reversed(findings)}.values())[::-1]
 
 
 def _confirm_rules(hit: Hits, plan: Plan) -> Iterator[Finding]:
@@ -77,8 +90,8 @@ def match(rule: Rule, pattern: Pattern, view: View) -> Iterator[Finding]:
     """Look for one alternative of a rule in a view, whatever the gates said; at most `MATCH_LIMIT` findings."""
     spans = _regex_spans(pattern.regex, rule, view.text) if pattern.regex else _keyword_spans(pattern, rule, view.text)
     for count, (start, end) in enumerate(spans, 1):
-        if view.offsets is not None:
-            start, end = view.offsets[start], _end_of(view, end)  # noqa: PLW2901 - same span, mapped to the segment
+        if view.locate is not None:
+            start, end = view.locate(start, end)  # noqa: PLW2901 - same span, mapped to the segment
         yield Finding(
             rule=rule.id,
             family=rule.family,
@@ -93,12 +106,6 @@ def match(rule: Rule, pattern: Pattern, view: View) -> Iterator[Finding]:
         )
         if count == MATCH_LIMIT:
             return
-
-
-def _end_of(view: View, end: int) -> int:
-    """Map the end of a span: one past the origin of its last code point, whatever was dropped behind it."""
-    assert view.offsets is not None
-    return max(view.offsets[end - 1] + 1, view.offsets[end]) if end else view.offsets[0]
 
 
 def _regex_spans(regex: re.Pattern[str], rule: Rule, text: str) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,7 @@ from sidecar.core.decide import TargetPolicy, decide
 from sidecar.core.extract import extract
 from sidecar.core.mask import mask
 from sidecar.core.normalise import normalise
-from sidecar.core.scan import Scanner, scan
+from sidecar.core.scan import Scanner, Signs, scan
 from sidecar.core.score import score
 
 if TYPE_CHECKING:
@@ -55,10 +55,12 @@ class Engine:
     Args:
         scanner: runs all gates at once.
         revision: the revision of the rules that were compiled into it.
+        signs: the gates that tell of disguises, which are then undone.
     """
 
-    def __init__(self, scanner: Scanner, *, revision: str) -> None:
+    def __init__(self, scanner: Scanner, *, revision: str, signs: Signs | None = None) -> None:
         self.scanner = scanner
+        self.signs = signs or {}
         self.revision = revision
 
     def inspect(self, body: bytes, schema: Schema, lane: Lane) -> Outcome:
@@ -80,7 +82,7 @@ class Engine:
     def judge(self, segments: Sequence[Segment], lane: Lane) -> Decision:
         """Inspect texts that were already extracted."""
         views = normalise(segments)
-        hits = scan(views, self.scanner)
+        hits = scan(views, self.scanner, self.signs)
         findings = confirm(hits, lane.plans)
         scores = score(hits, findings)
         return decide(segments, findings, scores, lane.policies, revision=self.revision)

@@ -9,6 +9,7 @@ import msgspec
 
 from sidecar.core.confirm import Candidate, Plan
 from sidecar.core.scan import Gate, Recognizer
+from sidecar.core.transforms import TRANSFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -24,12 +25,14 @@ class GateTable(msgspec.Struct, frozen=True):
         candidates: the patterns of all rules with the gates of their keywords.
         recognizers: in the order in which plans name them.
         recognizer_gates: gate index to (recognizer, index among its own gates).
+        signs: gate index to the transforms that it is a sign of.
     """
 
     gates: tuple[Gate, ...]
     candidates: tuple[Candidate, ...]
     recognizers: tuple[Recognizer, ...]
     recognizer_gates: dict[int, tuple[int, int]]
+    signs: dict[int, tuple[str, ...]]
 
 
 def build_table(rules: Sequence[Rule], recognizers: Sequence[Recognizer] = ()) -> GateTable:
@@ -51,7 +54,19 @@ def build_table(rules: Sequence[Rule], recognizers: Sequence[Recognizer] = ()) -
         for index, wanted in enumerate(recognizer.gates):
             recognizer_gates[len(own)] = (number, index)
             own.append(wanted)
-    return GateTable(tuple(own), candidates, tuple(recognizers), recognizer_gates)
+    signs = _signs(own)
+    return GateTable(tuple(own), candidates, tuple(recognizers), recognizer_gates, signs)
+
+
+def _signs(gates: list[Gate]) -> dict[int, tuple[str, ...]]:
+    """Append the signs of disguises to the gates; transforms that share a sign share its gate."""
+    owners: dict[Gate, list[str]] = defaultdict(list)
+    for name, transform in TRANSFORMS.items():
+        for sign in transform.signs:
+            owners[Gate(sign.expression, literal=sign.literal, caseless=sign.caseless)].append(name)
+    first = len(gates)
+    gates.extend(owners)
+    return {first + place: tuple(names) for place, names in enumerate(owners.values())}
 
 
 def _anchors(rule: Rule, pattern: Pattern) -> list[Gate]:

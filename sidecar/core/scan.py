@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+from sidecar.core.normalise import Bounds, bounds_of, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,17 +81,46 @@ class Recognizer(Protocol):
 
 
 class Hits(msgspec.Struct, frozen=True, gc=False):
-    """A view and the gates that fired in it."""
+    """A view and the gates that fired in it.
+
+    Args:
+        view: what was scanned.
+        gates: indexes of the gates.
+        exceeded: whether disguises that showed in it stayed undone, since a bound was passed.
+    """
 
     view: View
     gates: Sequence[int]
+    exceeded: bool = False
 
 
-def scan(views: Sequence[View], scanner: Scanner) -> list[Hits]:
-    """Scan every view; views in which nothing fired are left out."""
-    hits = []
-    for view in views:
+# Gate index to the transforms that it is a sign of.
+Signs = Mapping[int, tuple[str, ...]]
+
+
+def scan(views: Sequence[View], scanner: Scanner, signs: Signs) -> list[Hits]:
+    """Scan every view, undo the disguises that show in it, and scan what comes out.
+
+    Args:
+        views: the first views of all segments.
+        scanner: runs all gates.
+        signs: the gates that tell of disguises.
+
+    Returns:
+        Views in which gates fired, in the order in which they came up.
+    """
+    hits: list[Hits] = []
+    bounds: dict[int, Bounds] = {}
+    waiting = deque(views)
+    while waiting:
+        view = waiting.popleft()
         gates = scanner.scan(view.text)
+        exceeded = False
+        if not signs.keys().isdisjoint(gates):
+            left = bounds.setdefault(id(view.segment), bounds_of(view.segment))
+            fired = {name for gate in gates for name in signs.get(gate, ())}
+            revealed, exceeded = reveal(view, fired, left)
+            waiting.extend(revealed)
         if gates:
-            hits.append(Hits(view, gates))
+            hits.append(Hits(view, gates, exceeded))
     return hits

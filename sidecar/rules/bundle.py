@@ -11,6 +11,7 @@ import msgspec
 
 from sidecar import __version__
 from sidecar.core.checks import CHECKS
+from sidecar.core.transforms import TRANSFORMS, names_of
 from sidecar.errors import BundleError
 from sidecar.model import TARGETS, Confirm, Pattern, Rule, RuleSet, Verdict
 from sidecar.rules.documents import line_of, load
@@ -150,7 +151,10 @@ def _to_rule(document: Document, manifest: Manifest) -> Rule:
     targets = expand_targets(schema.targets)
     if not targets:
         raise BundleError(f"{path}:1: unknown target in {list(schema.targets)}; known: {', '.join(TARGETS)}")
-    transforms = frozenset(manifest.defaults.transforms if schema.transforms is None else schema.transforms)
+    try:
+        transforms = names_of(manifest.defaults.transforms if schema.transforms is None else schema.transforms)
+    except KeyError as error:
+        raise BundleError(f"{path}:1: unknown transform {error}; known: any, {', '.join(TRANSFORMS)}") from None
     caseless = not transforms.isdisjoint(CASELESS)
     flags = re.IGNORECASE if caseless else re.NOFLAG
     patterns = []

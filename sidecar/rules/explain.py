@@ -9,6 +9,7 @@ import msgspec
 from sidecar.core.checks import CHECKS
 from sidecar.core.confirm import match
 from sidecar.core.normalise import normalise
+from sidecar.core.scan import scan
 from sidecar.model import View
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def explain(segment: Segment, table: GateTable, scanner: Scanner, *, only: Colle
         One entry for each view, the text itself first.
     """
     traced = []
-    for view in normalise([segment]):
+    views = normalise([segment])
+    hits = scan(views, scanner, table.signs)
+    for view in dict.fromkeys((*views, *(hit.view for hit in hits))):
         fired = frozenset(scanner.scan(view.text))
         number: dict[str, int] = {}
         steps = []

@@ -276,6 +276,9 @@ def _target_policy(document: PolicyDocument, target: str, applied: list[Override
         families[name] = _response(settings)
         for entity in dict.fromkeys(entity for item in settings for entity in item.entities):
             entities[entity] = _response([*settings, *(s.entities[entity] for s in settings if entity in s.entities)])
+    # What could not be undone within bounds was not inspected: the failure policy decides, unless the policy names it.
+    closed = getattr(_last(document, applied, "failure"), target.partition(".")[0]) == "closed"
+    families.setdefault("limits", Response(Action.BLOCK if closed else Action.FLAG, 0.0, _operator(None)))
     threshold = _last(document, applied, "threshold")
     off = threshold.action == "off"
     return TargetPolicy(

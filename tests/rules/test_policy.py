@@ -79,4 +79,4 @@ def test_family_that_is_off_does_not_run():
     """`off` takes the family out of the plan."""
     document = read("families: {pii: {action: 'off'}, secret: {}}\n")
 
-    assert {"secret"} == set(resolve(document, application="", route="").targets["request.user"].families)
+    assert {"limits", "secret"} == set(resolve(document, application="", route="").targets["request.user"].families)

@@ -1,0 +1,24 @@
+"""Reads an alphabet that runs backwards: a for z, b for y."""
+
+from __future__ import annotations
+
+import string
+from typing import TYPE_CHECKING
+
+from sidecar.core.transforms.reading import Sign, in_place
+from sidecar.core.transforms.words import ANCHORS, FUNCTION_WORDS
+
+if TYPE_CHECKING:
+    from sidecar.core.transforms.reading import Reading
+
+_MIRROR = str.maketrans(string.ascii_letters, string.ascii_lowercase[::-1] + string.ascii_uppercase[::-1])
+SIGNS = (
+    *(Sign(word.translate(_MIRROR), literal=True) for word in ANCHORS),
+    *(Sign(rf"\b{word.translate(_MIRROR)}\b") for word in FUNCTION_WORDS),
+)
+
+
+def undo(text: str) -> Reading | None:
+    """Mirror every letter in the alphabet."""
+    mirrored = text.translate(_MIRROR)
+    return in_place(mirrored) if mirrored != text else None

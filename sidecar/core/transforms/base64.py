@@ -1,0 +1,50 @@
+"""Decodes base64 (RFC 4648): standard and URL alphabet, padded or not, wrapped in lines, gzip inside."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from typing import TYPE_CHECKING
+
+from sidecar.core.transforms.readable import readable
+from sidecar.core.transforms.reading import Sign, collect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sidecar.core.transforms.reading import Edit, Reading
+
+SIGNS = (Sign("[A-Za-z0-9+/_-]{20}"), Sign("[A-Za-z0-9+/]{12,19}="))
+_RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}(?:\r?\n[ \t]*[A-Za-z0-9+/_-]{4,}={0,2})*|[A-Za-z0-9+/]{12,}=")
+_PART = re.compile(r"[A-Za-z0-9+]{16,}={0,2}")
+_STANDARD = str.maketrans("-_", "+/", "=\r\n \t")
+
+
+def undo(text: str) -> Reading | None:
+    """Collect the texts that base64 runs hold; runs that hold none are passed over."""
+    return collect(_runs(text))
+
+
+def _runs(text: str) -> Iterator[Edit]:
+    for found in _RUN.finditer(text):
+        decoded = _decode(found[0])
+        if decoded is not None:
+            yield found.start(), found.end(), decoded
+            continue
+        for part in (*_lines(text, found), *_PART.finditer(text, found.start(), found.end())):
+            if part.end() - part.start() < found.end() - found.start() and (decoded := _decode(part[0])) is not None:
+                yield part.start(), part.end(), decoded
+                break
+
+
+_LINE = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+
+
+def _lines(text: str, found: re.Match[str]) -> Iterator[re.Match[str]]:
+    return _LINE.finditer(text, found.start(), found.end())
+
+
+def _decode(run: str) -> str | None:
+    letters = run.translate(_STANDARD)
+    letters = letters[: len(letters) - (len(letters) % 4 == 1)]  # one sixth of a byte is none
+    return readable(binascii.a2b_base64(letters + "=" * (-len(letters) % 4)))

@@ -1,0 +1,27 @@
+"""Reads letters shifted by some number of places other than thirteen, found by the words of attacks they hide."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sidecar.core.transforms.reading import Sign, in_place
+from sidecar.core.transforms.rot13 import shift
+from sidecar.core.transforms.words import ANCHORS
+
+if TYPE_CHECKING:
+    from sidecar.core.transforms.reading import Reading
+
+_SHIFTS = {shift(word, places): places for word in ANCHORS if len(word) > 5 for places in range(1, 26) if places != 13}
+SIGNS = tuple(Sign(word, literal=True) for word in _SHIFTS)
+_SHIFTED = re.compile("|".join(_SHIFTS), re.IGNORECASE)
+
+
+def undo(text: str) -> Reading | None:
+    """Shift every letter back by as many places as most of the words that were found are shifted."""
+    votes = Counter(_SHIFTS[word.lower()] for word in _SHIFTED.findall(text))
+    if not votes:
+        return None
+    places, _ = votes.most_common(1)[0]
+    return in_place(shift(text, -places))

@@ -1,0 +1,16 @@
+"""Lower case for letters outside ASCII; inside it, the scanner and the rules look at either case."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from sidecar.core.transforms.characters import each
+
+
+def lower(character: str) -> str:
+    """Return a letter outside ASCII in lower case."""
+    # Lowering U+0130 alone gives two code points: a dotted i and a dot.
+    return character.lower()[0] if unicodedata.category(character) in ("Lu", "Lt") else character
+
+
+undo = each(lower)

@@ -1,0 +1,34 @@
+"""Decodes bytes in hexadecimal: plain, spaced, with commas, colons, dashes or `0x`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sidecar.core.transforms.readable import readable
+from sidecar.core.transforms.reading import Sign, collect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sidecar.core.transforms.reading import Edit, Reading
+
+SIGNS = (
+    Sign("[0-9a-f]{16}"),
+    Sign(r"(?:[0-9a-f]{2}[ ,:\n-]){6}"),
+    Sign(r"0x[0-9a-f]{2}[ ,:\n]{1,2}0x[0-9a-f]{2}[ ,:\n]{1,2}0x"),
+)
+_RUN = re.compile(r"(?<![0-9a-zA-Z])(?:(?:0[xX])?[0-9a-fA-F]{2}[ ,:;\r\n-]{0,2}){6,}+(?![a-zA-Z])")
+_BYTE = re.compile(r"(?:0[xX])?([0-9a-fA-F]{2})")
+
+
+def undo(text: str) -> Reading | None:
+    """Collect the texts that runs of hexadecimal bytes hold."""
+    return collect(_runs(text))
+
+
+def _runs(text: str) -> Iterator[Edit]:
+    for found in _RUN.finditer(text):
+        decoded = readable(bytes.fromhex("".join(_BYTE.findall(found[0]))))
+        if decoded is not None:
+            yield found.start(), found.end(), decoded

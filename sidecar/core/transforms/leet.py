@@ -1,0 +1,39 @@
+"""Reads digits and signs inside words as the letters they resemble: `1gn0r3 4ll`, `p@$$word`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sidecar.core.transforms.reading import Sign, substitute
+from sidecar.core.transforms.words import WORDS
+
+if TYPE_CHECKING:
+    from sidecar.core.transforms.reading import Reading
+
+SIGNS = (Sign(r"[a-z][0134578@$!|][a-z0-9@$!]"), Sign(r"[0134578@$!|][a-z0-9@$!|]{0,2}[a-z]"))
+_LOOKS = str.maketrans("0134578@$!|+692(", "oieastbasiltggzc")
+_OTHER = str.maketrans("0134578@$!|+692(", "oleastbasiltbqzc")
+_TOKEN = re.compile(r"[A-Za-z0-9@$!|+]{2,}")
+_LOOKING = re.compile(r"[0-9@$!|+]")
+_TAIL = re.compile(r"[!|+$@]+$")
+
+
+def undo(text: str) -> Reading | None:
+    """Read leetspeak: digits count inside letters, so that numbers stay what they are, unless they are a known word."""
+    return substitute(_TOKEN, _read, text)
+
+
+def _read(found: re.Match[str]) -> str:
+    token = found[0]
+    if not _LOOKING.search(token):
+        return token
+    for body in (token, _TAIL.sub("", token)):
+        for looks in (_LOOKS, _OTHER):
+            word = body.translate(looks)
+            if word.lower() in WORDS:
+                return word + token[len(body) :]
+    if not any(character.isalpha() for character in token):
+        return token
+    body = _TAIL.sub("", token)
+    return body.translate(_LOOKS) + token[len(body) :]

@@ -1,0 +1,24 @@
+"""Reads a text from its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sidecar.core.transforms.reading import Sign, backwards
+from sidecar.core.transforms.words import ANCHORS, FUNCTION_WORDS
+
+if TYPE_CHECKING:
+    from sidecar.core.transforms.reading import Reading
+
+SIGNS = (
+    *(Sign(word[::-1], literal=True) for word in ANCHORS),
+    # `siht` and `dna` (the molecule) need company; these do not.
+    *(Sign(rf"\b{word[::-1]}\b") for word in FUNCTION_WORDS if word != "and"),
+    *(Sign(rf"\b{word[::-1]}\b") for word in ("alle", "les", "que", "sind", "todas", "toutes", "vergiss")),
+)
+
+
+def undo(text: str) -> Reading | None:
+    """Reverse a text."""
+    mirrored = text[::-1]
+    return backwards(mirrored, len(text)) if mirrored != text else None

@@ -1,0 +1,87 @@
+"""Words that decide between readings: whether `lgnore` was `ignore`, or a run of letters is several words.
+
+Common English words and the vocabulary of instructions to a model; a word that is missing costs a reading, no more.
+"""
+
+from __future__ import annotations
+
+WORDS = frozenset(
+    """
+    a able about above absolutely access according across act action actions activate actually add additional admin
+    administrator after again against ai all allow allowed almost along already also always am an and another answer
+    answers any anyone anything api are around article as ask asked assistant at attack away back bad based be because
+    become been before begin being below best better between beyond big both bot but by bypass call can cannot case
+    cat change character chat chatbot check clear code come command commands company complete completely comply
+    concerning confidential configuration constraints contain content context continue conversation copy could create
+    credentials current cut data day debug delete describe detail details developer did different directive
+    directives disable discard disclose disregard disregarding display do document does dog doing dump during each
+    earlier echo either else email emails employee enable end english ensure enter entire erase error even ever every
+    everyone everything exact exactly example execute exfiltrate existing explain expose extract fact false feel
+    fields file files filter filters find first fix folder follow following for forget forgot format forward free
+    friend from full function further game gave general generate get give given go god good got great guide guideline
+    guidelines had happen hard harmful has have he hello help her here hey hi hidden hide him his how however human i
+    idea if ignore ignored ignores ignoring illegal imagine immediately important in include including info
+    information initial initially input inside instead instruct instructed instruction instructions internal into
+    invoice is it its jailbreak job just keep key keys kill know language last later leak let like limit limitations
+    limits line lines list listen little llm log login long look machine made mail make many master may maybe me
+    memory message messages might mind mode model moment money more most moving much must my name need network never
+    new next no none nor not note nothing now number obey of off old on once one only open or order orders original
+    other others otherwise our out output over overridden override overrule page paragraph part password passwords
+    past payload people perform permission permissions person phone phrase pirate place play please point poem
+    policies policy post pretend prevent previous previously print prior privacy private problem process program
+    programming prompt prompts protect protocol provide provided public put question questions quote read really
+    recent recite regard regardless release remember remove repeat repeating replace reply report request requests
+    respond response responses restricted restriction restrictions result return reveal right role root rule rules
+    run safe safety said same save say script search second secret secrets secure security see send sentence set
+    shall share she should show sign simulate since skip small so some someone something soon source speak special
+    spell start started state statement step still stop story string summarise summarize summary supposed sure system
+    systems table take talk task tasks tell terminal terms test text than that the their them then there these they
+    thing things think this those though thousand through time times title to today together token tokens told too
+    tool tools top toward train trained training translate translation tree true trust try turn two type uncensored
+    under understand unfiltered unless unrestricted until up update upon uppercase us use used user users using
+    verbatim version very view violate want was watch way we web website welcome well were what whatever when where
+    whether which while who whole whose why wide will wipe wish with within without wonder word words work world would
+    write writing written wrong yes yet you your yours yourself zero
+    """.split()  # noqa: SIM905 - six hundred quoted strings are no list to read
+)
+
+# Words that attacks on a model are made of; their disguised forms are what the scanner looks for. Five letters at
+# least, so that no disguised form is an ordinary word.
+ANCHORS = (
+    "ignore",
+    "ignoring",
+    "disregard",
+    "forget",
+    "override",
+    "bypass",
+    "previous",
+    "prior",
+    "instruction",
+    "prompt",
+    "system",
+    "reveal",
+    "repeat",
+    "pretend",
+    "password",
+    "secret",
+    "credential",
+    "jailbreak",
+    "unrestricted",
+    "restrictions",
+    "guideline",
+    "confidential",
+    "developer",
+    "assistant",
+    "everything",
+    "anything",
+    "without",
+    "following",
+    "execute",
+    "please",
+    "should",
+    "answer",
+    "respond",
+)
+
+# Short words that hardly any English text does without.
+FUNCTION_WORDS = ("the", "and", "you", "your", "that", "this", "with", "have")
