@@ -91,6 +91,7 @@ def _compile_lane(table: GateTable, profile: Profile) -> Lane:
         text_limit=profile.limits.text_chars,
         fail_open=frozenset(direction for direction, mode in profile.failure.items() if mode == "open"),
         pass_unreadable=profile.unreadable == "pass",
+        enforced=profile.enforced,
     )
 
 

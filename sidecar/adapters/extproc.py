@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
 from sidecar.adapters._pb import external_processor_pb2 as pb
 from sidecar.adapters.rpc import Method, Shape
+from sidecar.core.api_errors import Fault
 from sidecar.core.exchange import (
     Action,
     BodyEvent,
@@ -23,19 +27,29 @@ from sidecar.core.exchange import (
     SendChunk,
     TrailersEvent,
 )
+from sidecar.core.refusal import METADATA_NAMESPACE
 from sidecar.core.transaction import Transaction
+from sidecar.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from sidecar.adapters.rpc import Answer, Call, Metadata
+    from sidecar.core.exchange import Direction
     from sidecar.core.filter import Filters
+    from sidecar.core.schemas import Schema
+    from sidecar.model import Decision
 
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
-# gRPC metadata that Envoy's configuration may add (`grpc_service.initial_metadata`); never headers of the client.
-APPLICATION_KEY = "x-sidecar-application"
-ROUTE_KEY = "x-sidecar-route"
+# Envoy's default `message_timeout` is 0.2 s. Configurations that raise it say so in this metadata of the gRPC stream.
+DEADLINE_KEY = "x-sidecar-deadline"
+DEADLINE_SECONDS = 0.15
+_SECONDS = re.compile(r"\d{1,4}(?:\.\d{1,6})?\Z", re.ASCII)
+# Longer inspections leave the event loop, so that other exchanges go on and the deadline can be kept.
+_INLINE_BYTES = 32 * 1024
+# Streams stay open while the upstream thinks, so this counts waiting ones, too.
+STREAM_LIMIT = 4096
 
 _WIRE_MODES = (pb.NONE, pb.STREAMED, pb.BUFFERED, pb.BUFFERED_PARTIAL, pb.FULL_DUPLEX_STREAMED, pb.GRPC)
 _REPLACE = pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
@@ -59,7 +73,8 @@ def to_event(request: pb.ProcessingRequest) -> Event:
         return BodyEvent(direction, part.body, part.end_of_stream)  # type: ignore[arg-type]
     if name == "trailers":
         return TrailersEvent(direction, _headers(part.trailers))  # type: ignore[arg-type]
-    return HeadersEvent(direction, _headers(part.headers), part.end_of_stream)  # type: ignore[arg-type]
+    attributes = {key: str(item) for fields in request.attributes.values() for key, item in fields.items()}
+    return HeadersEvent(direction, _headers(part.headers), part.end_of_stream, attributes)  # type: ignore[arg-type]
 
 
 def _headers(headers: pb.HeaderMap) -> Headers:
@@ -68,17 +83,37 @@ def _headers(headers: pb.HeaderMap) -> Headers:
 
 
 def to_caller(request: pb.ProcessingRequest, metadata: Metadata) -> Caller:
-    """Read what Envoy's configuration says about the exchange from its first message and the stream's metadata."""
+    """Read what Envoy's configuration says about the exchange from its first message and the stream's metadata.
+
+    Args:
+        request: the first message.
+        metadata: of the gRPC stream: `initial_metadata` of Envoy's `grpc_service`, which routes can override.
+    """
     modes = Modes()
     if request.HasField("protocol_config"):
         config = request.protocol_config
         modes = Modes(BodyMode(config.request_body_mode), BodyMode(config.response_body_mode))
+    # Earlier filters and routes may say it as dynamic metadata (`metadata_options.forwarding_namespaces`).
+    forwarded = request.metadata_context.filter_metadata
+    dynamic = dict(forwarded[METADATA_NAMESPACE].items()) if METADATA_NAMESPACE in forwarded else {}
+
+    def setting(key: str) -> str:
+        return str(metadata.get(f"x-sidecar-{key}") or dynamic.get(key, ""))
+
     return Caller(
-        application=str(metadata.get(APPLICATION_KEY, "")),
-        route=str(metadata.get(ROUTE_KEY, "")),
+        application=setting("application"),
+        route=setting("route"),
         modes=modes,
         observe=request.observability_mode,
+        overridable=setting("override") == "allowed",
+        guard_response=setting("responses") != "unguarded",
     )
+
+
+def to_deadline(metadata: Metadata) -> float:
+    """Return how many seconds one answer may take; below Envoy's `message_timeout`, so that we write the refusal."""
+    text = str(metadata.get(DEADLINE_KEY, ""))
+    return float(text) if _SECONDS.match(text) else DEADLINE_SECONDS
 
 
 # Actions out
@@ -164,32 +199,90 @@ class ExternalProcessor:
 
     Args:
         snapshot: gives the snapshot of the moment; a stream keeps the one it began with.
+        report: called with the caller, the direction, the format and each decision.
+        stream_limit: the most streams at once; the next one is answered with 503, as a gRPC error could fail open.
     """
 
-    def __init__(self, snapshot: Callable[[], Filters]) -> None:
+    def __init__(
+        self,
+        snapshot: Callable[[], Filters],
+        report: Callable[[Caller, Direction, Schema, Decision], None] | None = None,
+        *,
+        stream_limit: int = STREAM_LIMIT,
+    ) -> None:
         self._snapshot = snapshot
+        self._report = report
+        self._stream_limit = stream_limit
+        self._streams = 0
 
     def methods(self) -> tuple[Method, ...]:
-        """Return the method as a host serves it."""
-        return (Method(METHOD, Shape.BIDI, pb.ProcessingRequest, pb.ProcessingResponse, self.process),)
+        """Return the method as a host serves it; exempt from the host's limit, as it has its own."""
+        return (Method(METHOD, Shape.BIDI, pb.ProcessingRequest, pb.ProcessingResponse, self.process, is_exempt=True),)
 
     async def process(self, requests: AsyncIterator[pb.ProcessingRequest], call: Call) -> AsyncIterator[Answer]:
         """Judge one exchange.
 
         The stream ends only after Envoy's side has: a clean end before would let the exchange go on without us.
+
+        Raises:
+            EngineError: the exchange can neither go on nor be refused; the host ends the stream with an error.
         """
-        transaction: Transaction | None = None
-        snapshot = self._snapshot()
-        async for request in requests:
-            if transaction is None:
-                caller = to_caller(request, call.metadata)
-                transaction = Transaction(snapshot.filter, caller, exchange_id=secrets.token_hex(8))
-            for action in _answer(transaction, to_event(request)):
+        self._streams += 1
+        try:
+            async for answer in self._process(requests, call):
+                yield answer
+        finally:
+            self._streams -= 1
+
+    async def _process(self, requests: AsyncIterator[pb.ProcessingRequest], call: Call) -> AsyncIterator[Answer]:
+        parts = aiter(requests)
+        first = await anext(parts, None)
+        if first is None:
+            return  # Envoy ended the exchange before it began
+        transaction = self._begin(to_caller(first, call.metadata))
+        deadline = to_deadline(call.metadata)
+        event = to_event(first)
+        if self._streams > self._stream_limit:
+            for action in transaction.refuse(_OVERLOADED, event):
+                yield to_response(action)
+        else:
+            for action in await _answer(transaction, event, deadline):
+                yield to_response(action)
+        coming: asyncio.Future[pb.ProcessingRequest | None] | None = None
+        while True:
+            if (patience := transaction.patience) is None and coming is None:
+                request = await anext(parts, None)
+            else:
+                coming = coming or asyncio.ensure_future(anext(parts, None))
+                # The reading is not cancelled: the stream must stay open after the refusal, until Envoy ends it.
+                await asyncio.wait({coming}, timeout=patience)
+                if not coming.done():
+                    for action in transaction.refuse(_SLOW_CLIENT, event):
+                        yield to_response(action)
+                    continue
+                request, coming = coming.result(), None
+            if request is None:
+                return
+            event = to_event(request)
+            for action in await _answer(transaction, event, deadline):
                 yield to_response(action)
 
+    def _begin(self, caller: Caller) -> Transaction:
+        report = functools.partial(self._report, caller) if self._report else None
+        return Transaction(self._snapshot().filter, caller, exchange_id=secrets.token_hex(8), report=report)
 
-def _answer(transaction: Transaction, event: Event) -> list[Action]:
+
+_OVERLOADED = Fault(503, "overloaded", "The security filter is at its limit of open exchanges; try again.")
+_SLOW_CLIENT = Fault(408, "request_timeout", "The request's body stopped arriving.")
+
+
+async def _answer(transaction: Transaction, event: Event, deadline: float) -> list[Action]:
+    """Take an event; whatever goes wrong meets the failure policy."""
     try:
-        return transaction.receive(event)
+        if transaction.load(event) <= _INLINE_BYTES:
+            return transaction.receive(event)
+        return await asyncio.wait_for(asyncio.to_thread(transaction.receive, event), deadline)
+    except TimeoutError:
+        return transaction.fail(DeadlineExceeded("the inspection took too long"), event)
     except Exception as error:  # noqa: BLE001 - ours; the transaction's failure policy decides
         return transaction.fail(error, event)

@@ -47,6 +47,11 @@ class TargetPolicy(msgspec.Struct, frozen=True):
     always_sanitise: bool = False
     delimiters: Delimiters = Delimiters()
 
+    @property
+    def is_active(self) -> bool:
+        """Whether anything can come of a text."""
+        return bool(self.families or self.always_sanitise or min(self.flag_score, self.block_score) <= 1)
+
 
 Scored = Sequence[tuple[Segment, float]]
 

@@ -31,6 +31,7 @@ class Lane(msgspec.Struct, frozen=True):
         text_limit: code points of one text.
         fail_open: the directions (`request`, `response`) in which a message passes when we fail.
         pass_unreadable: whether a body that cannot be read is passed unseen.
+        enforced: whether verdicts are obeyed; else they are only reported.
     """
 
     plans: Mapping[str, Plan]
@@ -39,6 +40,11 @@ class Lane(msgspec.Struct, frozen=True):
     text_limit: int = 5 * 2**20
     fail_open: frozenset[str] = frozenset()
     pass_unreadable: bool = False
+    enforced: bool = True
+
+    def guards(self, direction: str) -> bool:
+        """Say whether anything is looked for in messages of a direction."""
+        return any(policy.is_active for target, policy in self.policies.items() if target.startswith(direction))
 
 
 class Outcome(msgspec.Struct, frozen=True):

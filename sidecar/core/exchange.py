@@ -39,11 +39,13 @@ class HeadersEvent(msgspec.Struct, frozen=True):
         direction: whose headers.
         headers: names and values, in order.
         end: whether there is no body.
+        attributes: facts of the host about the exchange, such as `response.code_details`.
     """
 
     direction: Direction
     headers: Headers
     end: bool = False
+    attributes: Mapping[str, str] = {}
 
     def get(self, name: str, default: str = "") -> str:
         """Return the first value of a header."""
@@ -161,7 +163,7 @@ class Caller(msgspec.Struct, frozen=True):
         modes: how bodies are sent.
         observe: whether the host ignores our answers (watch only).
         overridable: whether the host obeys `Continue.override`.
-        attributes: facts of the host about the exchange, such as `response.code_details`.
+        guard_response: whether answers are inspected; a host that does not send them must say so.
     """
 
     application: str = ""
@@ -169,4 +171,4 @@ class Caller(msgspec.Struct, frozen=True):
     modes: Modes = Modes()
     observe: bool = False
     overridable: bool = False
-    attributes: Mapping[str, str] = {}
+    guard_response: bool = True

@@ -9,6 +9,7 @@ import msgspec
 from sidecar.core.decide import apply_edits
 from sidecar.core.engine import Engine, Lane, Outcome
 from sidecar.core.schemas import Schema
+from sidecar.core.side import AnswerStream
 from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import TARGETS, Decision, Segment, Verdict
 
@@ -165,6 +166,11 @@ class Filter:
             return decision, observer.observe(occasion, decision, content, observer.clock() - begin)
         except EngineError as error:
             return self.fail(error, direction), ""
+
+    def open_stream(self, path: str, content_type: str) -> AnswerStream | None:
+        """Return a guard for an answer that is streamed; None for one that is judged whole."""
+        del self, path, content_type
+        return None
 
     def refuse(self, error: InputError) -> Decision:
         """Decide about what cannot be read: refused, unless the policy passes it unseen; a limit is always a refusal."""

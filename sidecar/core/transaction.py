@@ -6,13 +6,11 @@ A transaction never raises for bad input: it answers `Reject`. What it raises is
 
 from __future__ import annotations
 
-import enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from sidecar.core import api_errors, body_format
-from sidecar.core.engine import Outcome
+from sidecar.core import api_errors, body_format, refusal
+from sidecar.core.api_errors import Fault
 from sidecar.core.exchange import (
-    NO_EDITS,
     Action,
     BodyEvent,
     BodyMode,
@@ -23,11 +21,12 @@ from sidecar.core.exchange import (
     HeadersEvent,
     Modes,
     Reject,
-    ReplaceBody,
-    SendChunk,
     TrailersEvent,
 )
+from sidecar.core.modes import safe_modes, unsafe_mode
+from sidecar.core.refusal import METADATA_NAMESPACE
 from sidecar.core.schemas import Schema, request_schema
+from sidecar.core.side import CHUNK_LIMIT, Phase, Side
 from sidecar.errors import BodyTooLarge, EngineError, InputError, MalformedBody
 from sidecar.model import Decision, Verdict
 
@@ -37,47 +36,14 @@ if TYPE_CHECKING:
     from sidecar.core.exchange import Direction, Metadata
     from sidecar.core.filter import Filter
 
-# Envoy recommends at most 64 KiB for each chunk; the rest is room for framing.
-CHUNK_LIMIT: Final = 62_000
-# Where hosts publish what was decided.
-METADATA_NAMESPACE: Final = "portcullis"
+__all__ = ["CHUNK_LIMIT", "METADATA_NAMESPACE", "SELFTEST_PATH", "Transaction"]
+
+# Requests to it never reach the upstream: they are answered with what reached us.
+SELFTEST_PATH: Final = "/.portcullis/selftest"
 # Clients must not speak to us through headers that the host's own configuration uses.
 _CONTROL_PREFIX = "x-sidecar-"
-_RULES_PUBLISHED = 20
-
-
-class Phase(enum.Enum):
-    """How far one direction of an exchange is."""
-
-    HEADERS = "headers"
-    BODY = "body"
-    DONE = "done"
-
-
-class Side:
-    """What is known of one direction."""
-
-    def __init__(self, direction: Direction, mode: BodyMode | None) -> None:
-        self.direction: Direction = direction
-        self.mode = mode
-        self.phase = Phase.HEADERS
-        self.headers = HeadersEvent(direction, ())
-        self.held = bytearray()
-        self.owes_headers = False
-        self.edits = NO_EDITS
-        self.passing = False
-
-    @property
-    def released(self) -> bool:
-        """Whether the answer's status has left, so that a refusal can have none."""
-        held = self.phase is Phase.HEADERS or self.owes_headers or self.mode is BodyMode.BUFFERED
-        return self.direction == "response" and not held
-
-    @property
-    def declared(self) -> int | None:
-        """The length that the headers promise, in bytes."""
-        value = self.headers.get("content-length")
-        return int(value) if value.isdecimal() else None
+# A client that sends nothing of its body for so long is slow on purpose or gone.
+BODY_IDLE_SECONDS: Final = 30.0
 
 
 class Transaction:
@@ -102,12 +68,11 @@ class Transaction:
         self._caller = caller
         self._exchange_id = exchange_id
         self._report = report
-        self._filter: Filter | None = None
+        # Known from the first headers on; every other step comes after them.
+        self._filter: Filter
         self._path = ""
-        self._sides = {
-            "request": Side("request", caller.modes.request),
-            "response": Side("response", caller.modes.response),
-        }
+        self._request = Side("request", caller.modes.request)
+        self._response = Side("response", caller.modes.response)
         self._ended = False
 
     def receive(self, event: Event) -> list[Action]:
@@ -121,14 +86,13 @@ class Transaction:
         """
         if self._ended:
             return []
-        side = self._sides[event.direction]
+        side = self._request if event.direction == "request" else self._response
         step = _STEPS.get((side.phase, type(event)), Transaction._out_of_order)
         try:
             actions = step(self, side, event)
         except InputError as error:
             actions = self._unreadable(side, event, error)
-        if any(isinstance(action, Reject) for action in actions):
-            self._ended = True
+        self._ended = any(isinstance(action, Reject) for action in actions)
         return [] if self._caller.observe else actions
 
     def fail(self, error: Exception, event: Event) -> list[Action]:
@@ -139,80 +103,128 @@ class Transaction:
             event: the part of the exchange that is not answered yet.
 
         Raises:
-            EngineError: it cannot be refused any more, as the answer has begun; the host must break the exchange off.
+            EngineError: it cannot be refused in any way; the host must break the exchange off.
         """
-        side = self._sides[event.direction]
-        if self._filter is not None and side.direction in self._filter.lane.fail_open:
+        side = self._request if event.direction == "request" else self._response
+        if self._caller.observe:
+            return []
+        if side.phase is not Phase.HEADERS and side.direction in self._filter.lane.fail_open:
             return self._pass(side, event)
-        self._ended = True
-        status = error.http_status if isinstance(error, EngineError) else EngineError.http_status
-        code = error.code if isinstance(error, EngineError) else EngineError.code
-        if side.released:
-            raise EngineError("the answer has begun and cannot be inspected any further") from error
-        fault = api_errors.Fault(status, code, "The security filter failed; the message was not let through.")
-        return [self._reject(fault)]
+        ours = error if isinstance(error, EngineError) else EngineError()
+        fault = Fault(ours.http_status, ours.code, "The security filter failed; the message was not let through.")
+        return self.refuse(fault, event)
+
+    def refuse(self, fault: Fault, event: Event) -> list[Action]:
+        """Refuse the exchange for a reason of the host's own, such as load, a quota or a slow client.
+
+        Args:
+            fault: why.
+            event: the part of the exchange that is not answered yet.
+
+        Raises:
+            EngineError: it cannot be refused in any way; the host must break the exchange off.
+        """
+        side = self._request if event.direction == "request" else self._response
+        if not side.has_begun:
+            self._ended = True
+            path = event.get(":path") if isinstance(event, HeadersEvent) else ""
+            return [refusal.reject(self._path or path, fault)]
+        side.phase = Phase.DONE
+        if isinstance(event, TrailersEvent):
+            raise EngineError("the answer has begun and cannot be inspected any further")
+        message = api_errors.error_event(request_schema(self._path).name, fault) if side.stream else b""
+        return side.release(message, end=True)
+
+    def load(self, event: Event) -> int:
+        """Return how many bytes may have to be inspected before `event` can be answered."""
+        side = self._request if event.direction == "request" else self._response
+        return len(side.held) + (len(event.data) if isinstance(event, BodyEvent) else 0)
+
+    @property
+    def patience(self) -> float | None:
+        """How many seconds the host should wait for the next part before it refuses with 408; None: for ever."""
+        waits = self._request.phase is Phase.BODY and self._request.mode is BodyMode.FULL_DUPLEX
+        return BODY_IDLE_SECONDS if waits and not self._ended else None
 
     # Headers
 
-    def _request_headers(self, event: HeadersEvent) -> list[Action]:
-        side = self._sides["request"]
-        self._path = event.get(":path", "/")
-        self._filter = self._filters(self._caller.application, self._caller.route or self._path.split("?", 1)[0])
+    def _headers(self, side: Side, event: Event) -> list[Action]:
+        assert isinstance(event, HeadersEvent)
+        if side.direction == "request" or self._request.phase is Phase.HEADERS:
+            self._path = event.get(":path", "/")
+            route = self._caller.route or self._path.partition("?")[0]
+            self._filter = self._filters(self._caller.application, route)
+            self._request.watching = self._response.watching = self._caller.observe or not self._filter.lane.enforced
+        side.headers = event
+        side.phase = Phase.DONE if event.end else Phase.BODY
+        return (
+            self._request_headers(side, event) if side.direction == "request" else self._response_headers(side, event)
+        )
+
+    def _request_headers(self, side: Side, event: HeadersEvent) -> list[Action]:
         if event.get(":method") == "CONNECT" or event.get("upgrade"):
-            fault = api_errors.Fault(501, "unsupported_upgrade", "Upgraded connections are not inspected here.")
-            return [self._reject(fault)]
+            return [self._reject(501, "unsupported_upgrade", "Upgraded connections are not inspected here.")]
         removed = tuple(dict.fromkeys(name for name, _ in event.headers if name.startswith(_CONTROL_PREFIX)))
         # A compressed answer would have to be inflated chunk by chunk; every server can answer without coding.
         accepted = (("accept-encoding", "identity"),) if event.get("accept-encoding") else ()
         side.edits = HeaderEdits(accepted, removed)
+        refused = self._choose_modes(has_body=not event.end)
+        if refused:
+            return refused
         if event.end:
-            return [self._continue_headers(side)]
+            return self._probe(side, b"") if self._is_probe else [side.continue_headers()]
         body_format.require_identity(event.all("content-encoding"))
         self._require_length(side)
         return self._await_body(side)
 
-    def _response_headers(self, event: HeadersEvent) -> list[Action]:
-        side = self._sides["response"]
-        request = self._sides["request"]
-        if self._filter is None:
-            self._filter = self._filters(self._caller.application, self._caller.route)
-        if request.phase is not Phase.DONE and not self._is_local(event):
-            fault = api_errors.Fault(502, "request_unseen", "The request was answered before it could be inspected.")
-            return [self._reject(fault)]
+    def _choose_modes(self, *, has_body: bool) -> list[Action]:
+        """Refuse modes in which a block would come too late, or ask for others where the host obeys."""
+        unsafe = None if self._request.watching else unsafe_mode(self._caller, self._filter.lane, has_body=has_body)
+        if unsafe is None:
+            return []
+        if not self._caller.overridable:
+            message = f"Envoy's body mode {unsafe.name} lets text pass that nobody has judged; use BUFFERED."
+            return [self._reject(500, "mode_unsafe", message)]
+        self._request.override = modes = safe_modes(self._caller.modes)
+        self._request.mode, self._response.mode = modes.request, modes.response
+        return []
+
+    def _response_headers(self, side: Side, event: HeadersEvent) -> list[Action]:
+        if self._request.phase is not Phase.DONE and not self._request.watching and not self._is_local(event):
+            return [self._reject(502, "request_unseen", "The request was answered before it could be inspected.")]
         if event.end:
-            return [self._continue_headers(side)]
+            return [side.continue_headers()]
+        if not self._filter.lane.guards("response") or not self._caller.guard_response:
+            return self._pass(side, event)
         body_format.require_identity(event.all("content-encoding"))
         self._require_length(side)
+        self._open_stream(side, event)
         return self._await_body(side)
-
-    def _headers(self, side: Side, event: Event) -> list[Action]:
-        assert isinstance(event, HeadersEvent)
-        side.headers = event
-        side.phase = Phase.DONE if event.end else Phase.BODY
-        return self._request_headers(event) if side.direction == "request" else self._response_headers(event)
 
     def _is_local(self, event: HeadersEvent) -> bool:
         """Say whether an answer comes from the host itself: by its own word where it gives it, else by the status."""
-        details = self._caller.attributes.get("response.code_details", "")
+        details = event.attributes.get("response.code_details", "")
         return details != "via_upstream" if details else event.get(":status", "200") >= "400"
+
+    def _open_stream(self, side: Side, event: HeadersEvent) -> None:
+        """Guard server-sent events as they come; a host that would buffer them is asked to stream."""
+        side.stream = self._filter.open_stream(self._path, event.get("content-type"))
+        if side.stream is not None and side.mode is BodyMode.BUFFERED and self._caller.overridable:
+            side.mode = BodyMode.FULL_DUPLEX
+            side.override = Modes(self._request.mode, side.mode)
 
     def _require_length(self, side: Side) -> None:
         values = set(side.headers.all("content-length"))
         if len(values) > 1 or any(not value.isdecimal() for value in values):
             raise MalformedBody("the header content-length is not one number")
-        assert self._filter is not None
         if side.declared is not None and side.declared > self._filter.lane.body_limit:
             raise BodyTooLarge(f"{side.declared} bytes where the policy allows {self._filter.lane.body_limit}")
 
     def _await_body(self, side: Side) -> list[Action]:
-        if side.mode is BodyMode.FULL_DUPLEX:
-            side.owes_headers = True  # kept until the body is judged, so that a refusal can still have its status
+        if side.mode is BodyMode.FULL_DUPLEX and side.override is None and not side.watching:
+            side.owes_headers = True
             return []
-        return [self._continue_headers(side)]
-
-    def _continue_headers(self, side: Side, override: Modes | None = None) -> Continue:
-        side.owes_headers = False
-        return Continue(side.direction, "headers", side.edits, override)
+        return [side.continue_headers()]
 
     # Bodies
 
@@ -220,108 +232,142 @@ class Transaction:
         assert isinstance(event, BodyEvent)
         if side.passing:
             return self._pass(side, event)
-        if side.mode is BodyMode.FULL_DUPLEX:
-            return self._duplex(side, event)
-        side.phase = Phase.DONE
-        return self._whole(side, event.data, answers="body")
-
-    def _duplex(self, side: Side, event: BodyEvent) -> list[Action]:
+        if side.stream is not None:
+            return self._streamed(side, event)
+        if not side.in_pieces:
+            side.phase = Phase.DONE
+            return self._whole(side, event.data)
         side.held += event.data
-        assert self._filter is not None
         if len(side.held) > self._filter.lane.body_limit:
             raise BodyTooLarge(f"more than the {self._filter.lane.body_limit} bytes that the policy allows")
         if not event.end:
-            return []
+            return side.keep(event.data)
         side.phase = Phase.DONE
-        return self._whole(side, bytes(side.held), answers="chunks", end=True)
+        return self._whole(side, bytes(side.held), last=event.data)
 
-    def _whole(self, side: Side, data: bytes, *, answers: str, end: bool = False) -> list[Action]:
-        """Judge a complete body and answer with it, or with a refusal."""
+    def _whole(self, side: Side, data: bytes, last: bytes = b"") -> list[Action]:
+        """Judge a complete body and answer its last event."""
+        if self._is_probe:
+            return self._probe(side, data)
+        decision, body, metadata = self._judge(side, data)
+        if side.watching:
+            if side.mode is BodyMode.FULL_DUPLEX:
+                return side.release(last, end=True, metadata=metadata)
+            return [Continue(side.direction, "body", metadata=metadata)]
+        if decision.verdict is Verdict.BLOCK:
+            return self._block(side, decision, metadata)
+        if side.in_pieces:
+            return side.release(body, end=True, metadata=metadata)
+        if body == data:
+            return [Continue(side.direction, "body", metadata=metadata)]
+        return side.replace(body, metadata)
+
+    def _judge(self, side: Side, data: bytes) -> tuple[Decision, bytes, Metadata]:
         if side.declared is not None and len(data) != side.declared:
             raise MalformedBody(f"{len(data)} bytes came where content-length promises {side.declared}")
-        assert self._filter is not None
         schema = body_format.body_schema(side.direction, self._path, side.headers.all("content-type"), data[:64])
         outcome = self._filter.check_body(data, schema, side.direction)
-        return self._obey(side, schema, outcome, data, answers=answers, end=end)
+        return outcome.decision, outcome.body, self._publish(side, schema, outcome.decision)
 
-    def _obey(
-        self, side: Side, schema: Schema, outcome: Outcome, data: bytes, *, answers: str, end: bool
-    ) -> list[Action]:
-        decision = outcome.decision
-        metadata = self._publish(side, schema, decision)
-        if decision.verdict is Verdict.BLOCK:
-            return [self._reject(self._fault(side, decision), metadata)]
-        if answers == "chunks":
-            return [*self._owed(side), *_chunks(side.direction, outcome.body, end=end, metadata=metadata)]
-        if outcome.body is data or outcome.body == data:
-            return [Continue(side.direction, "body", metadata=metadata)]
-        length = ((("content-length", str(len(outcome.body))),)) if side.declared is not None else ()
-        return [ReplaceBody(side.direction, outcome.body, HeaderEdits(length), metadata)]
+    def _block(self, side: Side, decision: Decision, metadata: Metadata) -> list[Action]:
+        fault = refusal.explain(decision, direction=side.direction, decision_id=self._decision_id(side))
+        if not side.has_begun:
+            return [refusal.reject(self._path, fault, metadata)]
+        # STREAMED: the status has left, the body is ours to replace.
+        return side.release(api_errors.error_body(request_schema(self._path).name, fault), end=True, metadata=metadata)
 
-    def _owed(self, side: Side) -> list[Action]:
-        return [self._continue_headers(side)] if side.owes_headers else []
+    def _streamed(self, side: Side, event: BodyEvent) -> list[Action]:
+        """Feed a chunk to the guard and answer with what it releases."""
+        stream = side.stream
+        assert stream is not None
+        data = stream.receive(event.data)
+        ended = event.end or not side.in_pieces
+        if ended and not stream.stopped:
+            data += stream.finish()
+        metadata = None
+        if ended or stream.stopped:
+            side.phase = Phase.DONE
+            metadata = self._publish(side, stream.schema, stream.decision)
+        if side.watching:
+            return self._pass(side, event, metadata)
+        if stream.stopped and not side.has_begun:
+            return self._block(side, stream.decision, metadata)
+        if side.in_pieces:
+            return side.release(data, end=side.phase is Phase.DONE, metadata=metadata)
+        return side.replace(data, metadata)
 
     # Trailers
 
     def _trailers(self, side: Side, event: Event) -> list[Action]:
         """Judge what is held: a body may end with trailers and no `end` of its own. Trailers never go on."""
-        actions: list[Action] = []
-        if side.phase is Phase.BODY and side.mode is BodyMode.FULL_DUPLEX and not side.passing:
-            side.phase = Phase.DONE
-            actions = self._whole(side, bytes(side.held), answers="chunks")
+        assert isinstance(event, TrailersEvent)
+        if side.passing:
+            return self._pass(side, event)
+        actions = self._end_before_trailers(side) if side.phase is Phase.BODY else []
         side.phase = Phase.DONE
         if any(isinstance(action, Reject) for action in actions):
             return actions
-        return [*actions, Continue(side.direction, "trailers", HeaderEdits(remove=_names(event)))]
+        names = () if side.watching else tuple(dict.fromkeys(name for name, _ in event.headers))
+        return [*actions, Continue(side.direction, "trailers", HeaderEdits(remove=names))]
+
+    def _end_before_trailers(self, side: Side) -> list[Action]:
+        if side.stream is not None:
+            data = side.stream.finish()
+            metadata = self._publish(side, side.stream.schema, side.stream.decision)
+            if side.stream.stopped and not side.has_begun:
+                return self._block(side, side.stream.decision, metadata)
+        elif not side.in_pieces:
+            return []  # trailers without a body
+        elif self._is_probe:
+            return self._probe(side, bytes(side.held))
+        else:
+            decision, data, metadata = self._judge(side, bytes(side.held))
+            if decision.verdict is Verdict.BLOCK and not side.watching:
+                return self._block(side, decision, metadata)
+        return [] if side.watching else side.release_before_trailers(data, metadata)
 
     # Endings
 
     def _repeated(self, side: Side, event: Event) -> list[Action]:
         """Tolerate what comes after the end: envoy#46237 sends the last chunk twice; nothing of it may go on."""
         assert isinstance(event, BodyEvent)
-        if side.mode is BodyMode.FULL_DUPLEX:
-            return []
-        return [ReplaceBody(side.direction, b"")]
+        if side.passing or side.watching:
+            return self._pass(side, event)
+        return [] if side.mode is BodyMode.FULL_DUPLEX else side.release(b"", end=event.end)
 
     def _out_of_order(self, side: Side, event: Event) -> list[Action]:
         del event
-        code = "out_of_order"
-        fault = api_errors.Fault(500, code, f"The {side.direction} reached the security filter in parts out of order.")
-        return [self._reject(fault)]
+        message = f"The {side.direction} reached the security filter in parts out of order."
+        return [self._reject(500, "out_of_order", message)]
 
-    def _pass(self, side: Side, event: Event) -> list[Action]:
-        """Let a part go on unseen, because the policy says so: what cannot be read, or our own failure."""
-        side.passing = True
+    def _pass(self, side: Side, event: Event, metadata: Metadata = None) -> list[Action]:
+        """Let a part go on as it is: it is only watched, cannot be read, or we failed, and the policy lets it."""
+        side.passing = side.passing or side.stream is None or not side.watching
         if isinstance(event, HeadersEvent):
-            return [self._continue_headers(side)]
-        # Held bytes include the event's own, as holding comes before everything that can fail.
-        data = bytes(side.held) or (event.data if isinstance(event, BodyEvent) else b"")
+            return [side.continue_headers()]
+        # Held bytes include the event's own, as holding comes before everything that can fail; watched ones have gone on.
+        data = event.data if isinstance(event, BodyEvent) else b""
+        data = data if side.watching else bytes(side.held) or data
         side.held.clear()
         if isinstance(event, TrailersEvent):
-            chunks = _chunks(side.direction, data, end=False) if data else []
-            return [*self._owed(side), *chunks, Continue(side.direction, "trailers")]
+            return [*side.release_before_trailers(data), Continue(side.direction, "trailers")]
         if side.mode is not BodyMode.FULL_DUPLEX:
-            return [Continue(side.direction, "body")]
-        return [*self._owed(side), *_chunks(side.direction, data, end=event.end)]
+            return [Continue(side.direction, "body", metadata=metadata)]
+        return side.release(data, end=event.end, metadata=metadata)
 
     def _unreadable(self, side: Side, event: Event, error: InputError) -> list[Action]:
-        assert self._filter is not None
         decision = self._filter.refuse(error)
-        schema = Schema(name=request_schema(self._path).name)
-        metadata = self._publish(side, schema, decision)
-        if decision.verdict is Verdict.BLOCK:
-            return [self._reject(self._fault(side, decision), metadata)]
-        return self._pass(side, event)
+        metadata = self._publish(side, Schema(name=request_schema(self._path).name), decision)
+        if decision.verdict is Verdict.BLOCK and not side.watching:
+            return self._block(side, decision, metadata)
+        return self._pass(side, event, metadata)
 
-    def _fault(self, side: Side, decision: Decision) -> api_errors.Fault:
-        if not decision.reason:
-            return api_errors.blocked(decision, direction=side.direction, decision_id=self._decision_id(side))
-        status = decision.http_status
-        if side.direction == "response" and status < 500:  # the caller did nothing wrong
-            status = 502
-        what = "request" if side.direction == "request" else "answer"
-        message = f"The {what} was refused by the security filter: {decision.detail}."
-        return api_errors.Fault(status, decision.reason, message, decision_id=self._decision_id(side))
+    def _probe(self, side: Side, data: bytes) -> list[Action]:
+        return [refusal.probe_report(bytes_seen=len(data), mode=side.mode, overridable=self._caller.overridable)]
+
+    @property
+    def _is_probe(self) -> bool:
+        return self._path == SELFTEST_PATH
 
     def _decision_id(self, side: Side) -> str:
         return f"{self._exchange_id}.{side.direction}" if self._exchange_id else ""
@@ -329,38 +375,16 @@ class Transaction:
     def _publish(self, side: Side, schema: Schema, decision: Decision) -> Metadata:
         if self._report is not None:
             self._report(side.direction, schema, decision)
-        facts: dict[str, Any] = {
-            "verdict": decision.verdict.label,
-            "score": decision.score,
-            "rules": list(dict.fromkeys(finding.rule for finding in decision.findings))[:_RULES_PUBLISHED],
-            "revision": decision.revision,
-            "decision_id": self._decision_id(side),
-            "format": schema.name,
-        }
-        if decision.reason:
-            facts["reason"] = decision.reason
-        return {METADATA_NAMESPACE: {side.direction: facts}}
+        return refusal.publish(
+            decision,
+            direction=side.direction,
+            format_=schema.name,
+            decision_id=self._decision_id(side),
+            shadow=side.watching,
+        )
 
-    def _reject(self, fault: api_errors.Fault, metadata: Metadata = None) -> Reject:
-        body = api_errors.error_body(request_schema(self._path).name, fault)
-        headers = [("content-type", "application/json"), ("x-sidecar-code", fault.code)]
-        if fault.decision_id:
-            headers.append(("x-sidecar-decision-id", fault.decision_id))
-        return Reject(fault.status, fault.code, body, tuple(headers), metadata)
-
-
-def _names(event: Event) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name, _ in event.headers)) if isinstance(event, TrailersEvent) else ()
-
-
-def _chunks(direction: Direction, data: bytes, *, end: bool, metadata: Metadata = None) -> list[Action]:
-    """Cut bytes into chunks that Envoy likes; the first one carries the metadata, the last one ends the body."""
-    cuts = range(0, len(data), CHUNK_LIMIT) or range(1)
-    last = cuts[-1]
-    return [
-        SendChunk(direction, data[cut : cut + CHUNK_LIMIT], end and cut == last, metadata if cut == 0 else None)
-        for cut in cuts
-    ]
+    def _reject(self, status: int, code: str, message: str) -> Reject:
+        return refusal.reject(self._path, Fault(status, code, message))
 
 
 # The state table: what may come in each phase, and what it leads to. Everything else is out of order.

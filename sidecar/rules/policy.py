@@ -18,6 +18,7 @@ from sidecar.rules.documents import line_of, load
 
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Level = Annotated[int, msgspec.Meta(ge=0, le=4)]
+Enforcement = Literal["enforce", "shadow"]
 Mode = Literal["open", "closed"]
 ActionName = Literal["rule", "off", "allow", "flag", "sanitise", "mask", "block"]
 
@@ -119,6 +120,7 @@ class Override(Strict, frozen=True):
     paranoia: Paranoia | None = None
     threshold: Threshold | None = None
     failure: Failure | None = None
+    enforcement: Enforcement | None = None
     families: dict[str, FamilySettings] = {}
 
 
@@ -136,6 +138,7 @@ class PolicyDocument(Strict, frozen=True):
     paranoia: Paranoia = Paranoia()
     threshold: Threshold = Threshold()
     failure: Failure = Failure()
+    enforcement: Enforcement = "enforce"
     limits: Limits = Limits()
     unreadable: Literal["block", "pass"] = "block"
     sanitise: Sanitising = Sanitising()
@@ -155,6 +158,7 @@ class Profile(msgspec.Struct, frozen=True):
     failure: dict[str, Mode]
     limits: Limits
     unreadable: str
+    enforced: bool = True
 
 
 def read_policy(data: bytes, source: str) -> PolicyDocument:
@@ -228,6 +232,7 @@ def resolve(document: PolicyDocument, *, application: str, route: str) -> Profil
         },
         limits=document.limits,
         unreadable=document.unreadable,
+        enforced=_last(document, applied["request.metadata"], "enforcement") == "enforce",
     )
 
 

@@ -1,0 +1,161 @@
+"""One direction of an exchange: how its body reaches us, how far it is, what is held back, and how answers to it look."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final, Protocol
+
+from sidecar.core.exchange import (
+    NO_EDITS,
+    Action,
+    BodyMode,
+    Continue,
+    HeaderEdits,
+    HeadersEvent,
+    Modes,
+    ReplaceBody,
+    SendChunk,
+)
+from sidecar.errors import EngineError
+
+if TYPE_CHECKING:
+    from sidecar.core.exchange import Direction, Metadata
+    from sidecar.core.schemas import Schema
+    from sidecar.model import Decision
+
+# Envoy recommends at most 64 KiB for each chunk; the rest is room for framing.
+CHUNK_LIMIT: Final = 62_000
+
+
+class Phase(enum.Enum):
+    """How far one direction of an exchange is."""
+
+    HEADERS = "headers"
+    BODY = "body"
+    DONE = "done"
+
+
+class AnswerStream(Protocol):
+    """Guards one streamed answer, in the framing in which it came."""
+
+    @property
+    def schema(self) -> Schema:
+        """The format of the answer."""
+        ...
+
+    @property
+    def decision(self) -> Decision:
+        """What was decided so far."""
+        ...
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the answer was blocked; nothing more is released then."""
+        ...
+
+    def receive(self, data: bytes) -> bytes:
+        """Take a chunk and return what may go on; where the answer is blocked, it ends with the provider's error."""
+        ...
+
+    def finish(self) -> bytes:
+        """Return what was held back, now that nothing follows."""
+        ...
+
+
+class Side:
+    """The state of one direction.
+
+    Args:
+        direction: which one.
+        mode: how its body reaches us; None where the host did not say.
+    """
+
+    def __init__(self, direction: Direction, mode: BodyMode | None) -> None:
+        self.direction: Direction = direction
+        self.mode = mode
+        self.phase = Phase.HEADERS
+        self.headers = HeadersEvent(direction, ())
+        self.edits = NO_EDITS
+        self.override: Modes | None = None
+        # Bytes that are kept until the body is complete; a stream keeps its own.
+        self.held = bytearray()
+        self.stream: AnswerStream | None = None
+        # The answer to the headers is kept back so that a refusal can still have its status.
+        self.owes_headers = False
+        # Parts go on unseen, because the policy says so.
+        self.passing = False
+        # Parts are judged and go on, whatever the verdict (observability mode, enforcement `shadow`).
+        self.watching = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the status line of an answer has left, so that a refusal can have none of its own."""
+        kept = self.phase is Phase.HEADERS or self.owes_headers or self.mode in (BodyMode.BUFFERED, None)
+        return self.direction == "response" and not kept
+
+    @property
+    def in_pieces(self) -> bool:
+        """Whether the body comes in chunks."""
+        return self.mode in (BodyMode.STREAMED, BodyMode.FULL_DUPLEX)
+
+    @property
+    def declared(self) -> int | None:
+        """The length that the headers promise, in bytes."""
+        value = self.headers.get("content-length")
+        return int(value) if value.isdecimal() else None
+
+    def continue_headers(self) -> Continue:
+        """Answer the headers."""
+        self.owes_headers = False
+        return Continue(self.direction, "headers", self.edits, self.override)
+
+    def owed(self) -> list[Action]:
+        """Answer the headers, if that was kept back."""
+        return [self.continue_headers()] if self.owes_headers else []
+
+    def keep(self, data: bytes) -> list[Action]:
+        """Answer a chunk that is kept until the body is complete; where it is only watched, it goes on."""
+        if not self.watching:
+            return [ReplaceBody(self.direction, b"")] if self.mode is BodyMode.STREAMED else []
+        if self.mode is BodyMode.FULL_DUPLEX:
+            return self.release(data, end=False)
+        return [Continue(self.direction, "body")]
+
+    def release(self, data: bytes, *, end: bool, metadata: Metadata = None) -> list[Action]:
+        """Answer a chunk, or several that were kept, with the bytes that may go on."""
+        if self.mode is BodyMode.FULL_DUPLEX:
+            return [*self.owed(), *_cut(self.direction, data, end=end, metadata=metadata)]
+        return [ReplaceBody(self.direction, data, metadata=metadata)]
+
+    def replace(self, data: bytes, metadata: Metadata = None) -> list[Action]:
+        """Answer a body that came in one piece with a new one; the length must agree where one was promised."""
+        length = HeaderEdits((("content-length", str(len(data))),)) if self.declared is not None else NO_EDITS
+        return [ReplaceBody(self.direction, data, length, metadata)]
+
+    def release_before_trailers(self, data: bytes, metadata: Metadata = None) -> list[Action]:
+        """Let kept bytes go although their last chunk is answered already.
+
+        Raises:
+            EngineError: this mode has no way to do so.
+        """
+        if self.mode is BodyMode.FULL_DUPLEX:
+            return [*self.owed(), *(_cut(self.direction, data, end=False, metadata=metadata) if data else [])]
+        if data:
+            raise EngineError("the body ended with trailers, and what was held back cannot be sent in STREAMED mode")
+        return []
+
+
+def _cut(direction: Direction, data: bytes, *, end: bool, metadata: Metadata = None) -> list[Action]:
+    """Cut bytes into chunks that Envoy likes; the first one carries the metadata, the last one ends the body."""
+    if not data and not end:
+        return []
+    starts = range(0, len(data), CHUNK_LIMIT) or range(1)
+    return [
+        SendChunk(
+            direction,
+            data[start : start + CHUNK_LIMIT],
+            end and start == starts[-1],
+            metadata if start == 0 else None,
+        )
+        for start in starts
+    ]
