@@ -18,6 +18,7 @@ _ADMIN_SECONDS = 5.0
 # Certificates and sockets are opened in milliseconds; a worker that takes longer is broken.
 _LISTENING_SECONDS = 30.0
 _POLL_SECONDS = 0.01
+_LINGER_SECONDS = 0.2
 
 
 class EnvoyCarrier:
@@ -40,6 +41,8 @@ class EnvoyCarrier:
     async def stop(self, grace: float) -> None:
         """Have Envoy say GOAWAY and close its listeners, and wait for the calls in flight."""
         await asyncio.wait_for(ask_admin(Path(self._worker.spec.admin), "POST /drain_listeners"), _ADMIN_SECONDS)
+        # Requests that were on their way when the listeners closed are read and answered, and told to go away.
+        await asyncio.sleep(min(grace, _LINGER_SECONDS))
         await self._worker.gate.wait_idle(grace)
 
 

@@ -87,8 +87,9 @@ class Deframer:
         Raises:
             RpcError: as `decompress` does, and INTERNAL for a prefix that is neither 0 nor 1.
         """
-        self._chunks.append(chunk)
-        self._size += len(chunk)
+        if chunk:
+            self._chunks.append(chunk)
+            self._size += len(chunk)
         if self._size < self._needed:
             return []
         buffer = chunk if len(self._chunks) == 1 else b"".join(self._chunks)

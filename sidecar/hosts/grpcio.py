@@ -158,6 +158,9 @@ class _Runner:
     async def _parsed(self, requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         async for data in requests:
             yield self._method.parse(data)
+        # grpc.aio ends the iterator of a client that went away just as it ends one that is done sending, and cancels
+        # the handler a turn of the event loop later: wait that turn, so that no handler takes one for the other.
+        await asyncio.sleep(0)
 
     def _enter(self) -> None:
         if not self._method.is_exempt:

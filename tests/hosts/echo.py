@@ -109,7 +109,19 @@ def peer(request: BytesValue, call: Call) -> Answer:
     return StringValue(value=" ".join((call.peer, *call.peer_identities)))
 
 
+async def wave_through(requests: AsyncIterator[bytes], call: Call) -> AsyncIterator[Answer]:
+    """Tell an Envoy to go on with headers and body, without reading them: a no-op ext_proc."""
+    async for request in requests:
+        yield _HEADERS_GO_ON if request[0] >> 3 == _REQUEST_HEADERS else _BODY_GOES_ON
+
+
+# Field numbers of ProcessingRequest and ProcessingResponse: 2 and 1 are the request's headers, 4 and 3 its body.
+_REQUEST_HEADERS = 2
+_HEADERS_GO_ON = b"\x0a\x02\x0a\x00"
+_BODY_GOES_ON = b"\x1a\x02\x0a\x00"
+
 METHODS = (
+    Method("/envoy.service.ext_proc.v3.ExternalProcessor/Process", Shape.BIDI, None, None, wave_through),
     Method("/test.Echo/Unary", Shape.UNARY, BytesValue, BytesValue, unary),
     Method("/test.Echo/Later", Shape.UNARY, StringValue, StringValue, later),
     Method("/test.Echo/Cancellations", Shape.UNARY, BytesValue, StringValue, cancellations),
