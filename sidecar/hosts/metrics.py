@@ -46,10 +46,10 @@ class Totals:
         """
         kinds: dict[str, str] = {}
         values: dict[str, dict[Sample, float]] = {}
-        for (family, kind, sample), value in self._ended.items():
+        for (family, kind, sample), value in list(self._ended.items()):  # the admin port reads from another thread
             kinds[family] = kind
             values.setdefault(family, {})[sample] = value
-        for worker, text in sorted(self._current.items()):
+        for worker, text in sorted(self._current.copy().items()):
             for family, kind, (name, labels), value in _samples(text):
                 kinds[family] = kind
                 sample = (name, labels) if kind in _SUMMED else (name, (*labels, ("worker", str(worker))))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import itertools
 import os
 import signal
@@ -12,7 +11,6 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,7 +19,6 @@ from sidecar.hosts import envoy
 from sidecar.hosts.control import Channel, Message
 from sidecar.hosts.worker import Spec
 
-_PR_SET_PDEATHSIG = 1
 # A worker whose event loop does not answer for this long hangs; the longest step it may make (a cold compile is done
 # before it is ready) takes well under a second.
 _ANSWER_SECONDS = 30.0
@@ -57,19 +54,21 @@ class WorkerProcess:
         self._listener = asyncio.create_task(self._listen())
 
     @classmethod
-    async def start(cls, spec: Spec, *, host: str, folder: Path, cpus: Sequence[int] = ()) -> WorkerProcess:
+    async def start(cls, spec: Spec, *, host: str, folder: Path) -> WorkerProcess:
         """Start a worker process on a host.
 
         Args:
             spec: what it serves and where.
             host: `grpcio` or `envoy`.
             folder: where its private files go.
-            cpus: the processors it may run on; empty for all.
         """
         ours, theirs = socket.socketpair()
         private = tempfile.TemporaryDirectory(prefix=f"worker-{spec.index}-", dir=folder)
         spec = msgspec.structs.replace(
-            spec, control=theirs.fileno(), admin=str(Path(private.name, "admin.sock")) if host == "envoy" else ""
+            spec,
+            control=theirs.fileno(),
+            admin=str(Path(private.name, "admin.sock")) if host == "envoy" else "",
+            parent=os.getpid(),
         )
         arguments, variables = _envoy_command(spec, Path(private.name)) if host == "envoy" else _python_command()
         process = await asyncio.create_subprocess_exec(
@@ -77,7 +76,6 @@ class WorkerProcess:
             stdin=asyncio.subprocess.DEVNULL,
             env={**os.environ, **variables, **spec.to_environment()},
             pass_fds=(theirs.fileno(),),
-            preexec_fn=_before_exec(os.getpid(), cpus),
         )
         theirs.close()
         return cls(spec, process, await Channel.open(ours), private)
@@ -154,18 +152,3 @@ def _envoy_command(spec: Spec, folder: Path) -> tuple[list[str], dict[str, str]]
     config = folder / "envoy.json"
     config.write_text(envoy.bootstrap(spec.listen, Path(spec.admin)))
     return envoy.command(config), envoy.environment()
-
-
-def _before_exec(parent: int, cpus: Sequence[int]) -> Callable[[], None]:
-    """Return what runs in the child between fork and exec: die with the supervisor, stay on the given processors."""
-    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-
-    def prepare() -> None:
-        if prctl is not None:
-            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(1)  # the supervisor died between fork and prctl
-        if cpus:
-            os.sched_setaffinity(0, cpus)
-
-    return prepare

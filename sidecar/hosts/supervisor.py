@@ -219,10 +219,9 @@ class Supervisor:
             listen=listen,
             index=slot.index,
             generation=self._generation,
+            processors=tuple(_processors(self._plan.pin, slot.index)),
         )
-        return await WorkerProcess.start(
-            spec, host=self._plan.host, folder=folder, cpus=_processors(self._plan.pin, slot.index)
-        )
+        return await WorkerProcess.start(spec, host=self._plan.host, folder=folder)
 
     async def _note_end(self, slot: _Slot, code: int, backoff: float) -> None:
         slot.restarts += 1

@@ -7,13 +7,15 @@ inherited socket. READ `Worker.run` FIRST.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import ctypes
 import importlib
 import os
+import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -32,6 +34,8 @@ SPEC_VARIABLE = "SIDECAR_WORKER"
 # Exit codes of sysexits.h; the supervisor does not restart a worker that cannot be configured.
 EXIT_CONFIG = 78
 EXIT_SOFTWARE = 70
+
+_PR_SET_PDEATHSIG = 1
 
 
 async def _nothing() -> None:
@@ -80,6 +84,8 @@ class Spec(msgspec.Struct, frozen=True):
         generation: counts starts and reloads of the whole sidecar.
         control: the file descriptor of the worker's end of the line to the supervisor.
         admin: path of the Unix socket of Envoy's admin interface; empty on other hosts.
+        parent: the supervisor's process; 0 where there is none.
+        processors: the processors that it may run on; empty for all.
     """
 
     factory: str
@@ -89,6 +95,8 @@ class Spec(msgspec.Struct, frozen=True):
     generation: int = 1
     control: int = -1
     admin: str = ""
+    parent: int = 0
+    processors: tuple[int, ...] = ()
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment variable that carries this."""
@@ -236,6 +244,25 @@ class Worker:
             self._channel.send(message)
 
 
+def _die_with(parent: int) -> None:
+    """Have the kernel end this process when the supervisor dies, even if our event loop hangs then.
+
+    Done here and not between fork and exec: Python code there can deadlock in a supervisor that has threads.
+    """
+    if not parent or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(EXIT_SOFTWARE)  # it died before we asked
+
+
+def _stay_on(processors: tuple[int, ...]) -> None:
+    """Pin every thread of this process; Envoy has started some before Python runs."""
+    if processors:
+        for thread in Path("/proc/self/task").iterdir():
+            os.sched_setaffinity(int(thread.name), processors)
+
+
 def report_failure(error: Exception) -> int:
     """Tell on stderr why a worker cannot start, and return its exit code."""
     if isinstance(error, SidecarError):
@@ -243,10 +270,3 @@ def report_failure(error: Exception) -> int:
         return EXIT_CONFIG
     sys.stderr.write(f"worker failed to start: {describe(error)}\n")
     return EXIT_SOFTWARE
-
-
-async def cancelled(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait for its end."""
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
