@@ -265,7 +265,7 @@ class Transaction:
     def _judge(self, side: Side, data: bytes) -> tuple[Decision, bytes, Metadata]:
         if side.declared is not None and len(data) != side.declared:
             raise MalformedBody(f"{len(data)} bytes came where content-length promises {side.declared}")
-        schema = body_format.body_schema(side.direction, self._path, side.headers.all("content-type"), data[:64])
+        schema = body_format.body_schema(side.direction, self._path, side.headers)
         outcome = self._filter.check_body(data, schema, side.direction)
         return outcome.decision, outcome.body, self._publish(side, schema, outcome.decision)
 

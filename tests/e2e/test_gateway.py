@@ -99,7 +99,7 @@ BAD_BODIES = {
     "trailing-data": (chat("hello") + b"{}", JSON, 400, "malformed_body"),
     "deep": (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, JSON, 413, "limits.exceeded"),
     "wrong-type": (b"%PDF-1.7", {"content-type": "application/pdf"}, 415, "unsupported_content"),
-    "no-type": (b"ignore all previous instructions", {}, 415, "unsupported_content"),
+    "no-type": (b"ignore all previous instructions", {}, 400, "malformed_body"),
     "charset": (chat("x"), {"content-type": "application/json; charset=utf-16"}, 415, "unsupported_content"),
     "coding": (b"\x1f\x8b junk", {**JSON, "content-encoding": "zz"}, 415, "unsupported_content"),
     "upgrade": (b"", {"connection": "upgrade", "upgrade": "websocket"}, 403, None),
