@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
 import grpc
+import msgspec
 from rich.progress import Progress
 
+from benchmarks.dataplane import dataplane
+from benchmarks.http_load import closed_loop
 from benchmarks.report import Figure, Report, describe_machine, save, show
 from benchmarks.servers import Server, free_port, started
 from sidecar.adapters._pb import filter_pb2 as pb
@@ -23,6 +27,7 @@ CLEAN_TEXT = ("The harbour lights were bright and the market closed late, so we 
 ]
 _CONCURRENCY = 32
 _WARM_UP_SECONDS = 0.5
+_TURNS = 3
 
 
 @click.command()
@@ -30,7 +35,7 @@ _WARM_UP_SECONDS = 0.5
 @click.option("--json", "path", type=click.Path(path_type=Path), default=Path("out/overview.json"), show_default=True)
 def overview(seconds: float, path: Path) -> None:
     """Scan time per KB, Check and ext_proc requests per second, beside their twins."""
-    steps: tuple[Callable[[float], Figure], ...] = (_scan, _check)
+    steps: tuple[Callable[[float], Figure], ...] = (_scan, _check, _ext_proc)
     with Progress(transient=True) as progress:
         figures = [step(seconds) for step in progress.track(steps, description="measuring")]
     report = Report(describe_machine(), tuple(figures))
@@ -66,7 +71,7 @@ def _check(seconds: float) -> Figure:
     request = pb.CheckRequest(text=CLEAN_TEXT).SerializeToString()
     ours_at, twin_at = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     with (
-        started("sidecar", "serve", "--listen", ours_at, address=ours_at) as ours,
+        started("sidecar", "serve", "--listen", ours_at, "--workers", "1", "--admin", "off", address=ours_at) as ours,
         started("benchmarks.noop", twin_at, address=twin_at) as twin,
     ):
         path = "/sidecar.v1.FilterService/Check"
@@ -95,3 +100,32 @@ async def _load(call: Callable[[bytes], object], request: bytes, seconds: float)
         return count
 
     return sum(await asyncio.gather(*(loop() for _ in range(_CONCURRENCY))))
+
+
+def _ext_proc(seconds: float) -> Figure:
+    body = msgspec.json.encode({"model": "demo", "messages": [{"role": "user", "content": CLEAN_TEXT}]})
+    request = (
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+        b"content-length: %d\r\n\r\n%b" % (len(body), body)
+    )
+    ours_at, twin_at = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    with (
+        started("sidecar", "serve", "--listen", ours_at, "--workers", "1", "--admin", "off", address=ours_at),
+        started("benchmarks.noop", twin_at, address=twin_at),
+    ):
+        ours, twin = asyncio.run(_through_envoy((ours_at, twin_at), request, seconds))
+    return Figure("ext_proc, 1 KB chat body, one worker", "req/s", ours, twin, "no-op grpc.aio", ours / twin)
+
+
+async def _through_envoy(targets: tuple[str, str], request: bytes, seconds: float) -> list[float]:
+    async with AsyncExitStack() as stack:
+        ports = [await stack.enter_async_context(dataplane(target)) for target in targets]
+        for port in ports:
+            await closed_loop(port, request, seconds=_WARM_UP_SECONDS)
+        # In turns, so that both meet the same noise.
+        turn = seconds / _TURNS
+        counts = [0, 0]
+        for _ in range(_TURNS):
+            for index, port in enumerate(ports):
+                counts[index] += await closed_loop(port, request, seconds=turn)
+        return [count / seconds for count in counts]

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 _BLOCKING = frozenset({BodyMode.BUFFERED, BodyMode.FULL_DUPLEX, None})
 # The modes in which all of an answer is seen; STREAMED can hold back, though not change the status.
 _SEEING = frozenset({BodyMode.BUFFERED, BodyMode.FULL_DUPLEX, BodyMode.STREAMED, None})
+# A host set to send no answers at all guards requests only: that is the operator's word, and visible in Envoy's own
+# configuration. BUFFERED_PARTIAL stays refused, as it looks like guarding.
+_TOLERATED = _SEEING | {BodyMode.NONE}
 
 
 def unsafe_mode(caller: Caller, lane: Lane, *, has_body: bool) -> BodyMode | None:
     """Return the mode in which text would pass that nobody has judged in time; None where both modes are good."""
     if has_body and lane.guards("request") and caller.modes.request not in _BLOCKING:
         return caller.modes.request
-    if caller.guard_response and lane.guards("response") and caller.modes.response not in _SEEING:
+    accepted = _SEEING if caller.overridable else _TOLERATED
+    if caller.guard_response and lane.guards("response") and caller.modes.response not in accepted:
         return caller.modes.response
     return None
 

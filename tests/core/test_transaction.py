@@ -227,9 +227,9 @@ UNSAFE = [
     (Modes(BodyMode.BUFFERED_PARTIAL, BodyMode.BUFFERED), "BUFFERED_PARTIAL"),
     (Modes(BodyMode.STREAMED, BodyMode.BUFFERED), "STREAMED"),
     (Modes(BodyMode.GRPC, BodyMode.BUFFERED), "GRPC"),
-    (Modes(BodyMode.BUFFERED, BodyMode.NONE), "NONE"),
     (Modes(BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL), "BUFFERED_PARTIAL"),
 ]
+UNSENT = Modes(BodyMode.BUFFERED, BodyMode.NONE)
 
 
 @pytest.mark.parametrize(("modes", "name"), UNSAFE)
@@ -241,7 +241,14 @@ def test_modes_that_cannot_block_are_refused(begin, modes, name):
     assert name in json.loads(action.body)["error"]["message"]
 
 
-@pytest.mark.parametrize(("modes", "_name"), UNSAFE)
+def test_a_host_that_sends_no_answers_guards_requests(begin):
+    """Leaving answers out is the operator's choice; the request is still judged."""
+    [action] = begin(UNSENT).receive(request_headers())
+
+    assert (action.part, action.override) == ("headers", None)
+
+
+@pytest.mark.parametrize(("modes", "_name"), [*UNSAFE, (UNSENT, "NONE")])
 def test_unsafe_modes_are_overridden_where_the_host_obeys(begin, modes, _name):
     """Both bodies are asked for in modes that can block."""
     [action] = begin(modes, overridable=True).receive(request_headers())
