@@ -22,6 +22,7 @@ _COMMANDS = {
     "inspect": "sidecar.cli.inspect",
     "rules": "sidecar.cli.rules",
     "bench": "sidecar.cli.bench",
+    "train": "sidecar.cli.train",
 }
 
 

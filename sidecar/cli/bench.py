@@ -9,6 +9,7 @@ import click
 # Question to the module that answers it; each has a click command named as here.
 _QUESTIONS = {
     "overview": "benchmarks.overview",
+    "ner": "benchmarks.ner",
 }
 
 

@@ -1,0 +1,201 @@
+"""Names, places and organisations in plain texts, by the model that ships or any other spaCy pipeline."""
+
+from __future__ import annotations
+
+import re
+import threading
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import spacy
+
+from sidecar.backends.ner_component import SPANS_KEY, NamesComponent
+from sidecar.backends.ner_gate import NameGate
+from sidecar.core.scan import Found
+from sidecar.errors import ConfigError, RecognizerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+SHIPPED_MODEL = Path(__file__).parent.parent / "models" / "ner_en"
+
+# Labels of the usual spaCy models, as Presidio maps them; what is not named here is dropped.
+LABELS = {
+    "PERSON": "PERSON",
+    "PER": "PERSON",
+    "LOCATION": "LOCATION",
+    "LOC": "LOCATION",
+    "GPE": "LOCATION",
+    "FAC": "LOCATION",
+    "ORGANIZATION": "ORGANIZATION",
+    "ORG": "ORGANIZATION",
+}
+
+# Longer texts are read in windows: spaCy keeps about 300 bytes for each token.
+WINDOW = 20_000
+# Windows share this much, so that a name at an edge is whole in one of them.
+OVERLAP = 512
+_BATCH_CHARACTERS = 200_000
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class NerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which pipeline finds names, and how sure it must be.
+
+    Args:
+        model: a folder or installed package that `spacy.load` takes; empty for the model that ships.
+        labels: entity type of each of the pipeline's labels; labels without one are dropped.
+        score: of findings of a pipeline that gives none (Presidio's default for spaCy).
+        min_score: findings below it are dropped.
+        gate: skip texts that cannot hold a name; only for the model that ships, whose tables it uses.
+    """
+
+    model: str = ""
+    labels: dict[str, str] = msgspec.field(default_factory=LABELS.copy)
+    score: float = 0.85
+    min_score: float = 0.0
+    gate: bool = True
+
+
+class NerRecognizer:
+    """Finds PERSON, LOCATION and ORGANIZATION; synchronous, one text or many at a time.
+
+    Args:
+        pipeline: a spaCy pipeline that sets `doc.ents`.
+        settings: labels and scores.
+    """
+
+    def __init__(self, pipeline: Language, settings: NerSettings | None = None) -> None:
+        self._settings = settings or NerSettings()
+        self._pipeline = pipeline
+        self._gate = _gate_of(pipeline) if self._settings.gate else None
+        # spaCy's string store and memory zone belong to the pipeline, not to a thread.
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, settings: NerSettings | None = None) -> NerRecognizer:
+        """Load a pipeline from disk; 0.2 s and 60 MB for the model that ships.
+
+        Raises:
+            ConfigError: there is no such model, or it cannot be read.
+        """
+        settings = settings or NerSettings()
+        name = settings.model or str(SHIPPED_MODEL)
+        try:
+            return cls(spacy.load(name), settings)
+        except (OSError, ValueError, KeyError, ImportError, zipfile.BadZipFile) as error:
+            raise ConfigError(f"ner.model: {name} cannot be loaded ({type(error).__name__}: {error})") from error
+
+    def could_hold_name(self, text: str) -> bool:
+        """Tell whether the model has to read a text at all."""
+        return self._gate is None or self._gate.passes(text)
+
+    def find(self, texts: Sequence[str]) -> list[list[Found]]:
+        """Find the entities of texts.
+
+        Returns:
+            For each text its findings in order, in code points.
+
+        Raises:
+            RecognizerError: the pipeline failed; nothing is known about any of the texts.
+        """
+        windows = [
+            window
+            for number, text in enumerate(texts)
+            if self.could_hold_name(text)
+            for window in _windows(number, _SURROGATE.sub("\ufffd", text))
+        ]
+        found: list[list[Found]] = [[] for _ in texts]
+        try:
+            for batch in _batches(windows):
+                for window, spans in zip(batch, self._read([w.text for w in batch]), strict=True):
+                    found[window.number] += window.keep(spans)
+        except Exception as error:  # noqa: BLE001 - any fault of a foreign pipeline means that the texts were not inspected
+            raise RecognizerError(f"the NER pipeline failed: {type(error).__name__}") from None
+        return found
+
+    def _read(self, texts: list[str]) -> list[list[Found]]:
+        with self._lock, self._pipeline.memory_zone():
+            return [self._found(doc) for doc in self._pipeline.pipe(texts, batch_size=64)]
+
+    def _found(self, doc: Doc) -> list[Found]:
+        labels, least = self._settings.labels, self._settings.min_score
+        scores = _scores_of(doc)
+        found = []
+        for span in doc.ents:
+            entity = labels.get(span.label_)
+            score = scores.get((span.start, span.end), self._settings.score)
+            if entity and score >= least:
+                found.append(Found(entity, span.start_char, span.end_char, round(float(score), 4)))
+        return found
+
+
+def _gate_of(pipeline: Language) -> NameGate | None:
+    for _, component in pipeline.pipeline:
+        if isinstance(component, NamesComponent):
+            return NameGate(component.tables)
+    return None
+
+
+def _scores_of(doc: Doc) -> dict[tuple[int, int], float]:
+    """Return the scores that our component, or any that follows spaCy's span categoriser, leaves beside its spans."""
+    group = doc.spans.get(SPANS_KEY)
+    if group is None or "scores" not in group.attrs:
+        return {}
+    return {(span.start, span.end): float(s) for span, s in zip(group, group.attrs["scores"], strict=True)}
+
+
+class _Window(NamedTuple):
+    """A stretch of a text; of two that overlap, each answers for its half."""
+
+    number: int
+    text: str
+    offset: int
+    first: int
+    last: int
+
+    def keep(self, spans: Sequence[Found]) -> Iterator[Found]:
+        """Yield the findings that begin in the part this window answers for, in code points of the text."""
+        for span in spans:
+            if self.first <= span.start + self.offset < self.last:
+                yield Found(span.entity, span.start + self.offset, span.end + self.offset, span.confidence)
+
+
+def _windows(number: int, text: str) -> Iterator[_Window]:
+    start = first = 0
+    while len(text) - start > WINDOW:
+        end = _cut(text, start + WINDOW)
+        last = end - OVERLAP // 2
+        yield _Window(number, text[start:end], start, first, last)
+        first = last
+        start = _cut(text, end - OVERLAP, reach=OVERLAP // 4)
+    yield _Window(number, text[start:], start, first, len(text) + 1)
+
+
+def _cut(text: str, near: int, *, reach: int = WINDOW // 8) -> int:
+    """Return a place at or before `near` where a line begins, else a word, else `near`."""
+    for mark in ("\n", " "):
+        place = text.rfind(mark, near - reach, near)
+        if place >= 0:
+            return place + 1
+    return near
+
+
+def _batches(windows: Sequence[_Window]) -> Iterator[list[_Window]]:
+    """Group windows, so that the documents of one batch are bounded."""
+    batch: list[_Window] = []
+    room = _BATCH_CHARACTERS
+    for window in windows:
+        if batch and len(window.text) > room:
+            yield batch
+            batch, room = [], _BATCH_CHARACTERS
+        batch.append(window)
+        room -= len(window.text)
+    if batch:
+        yield batch
