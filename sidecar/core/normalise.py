@@ -38,12 +38,14 @@ def _named(*kinds: Kind) -> dict[str, Transform]:
 
 _CHARACTER, _EXACT, _GUESS = _named(Kind.CHARACTER), _named(Kind.EXACT), _named(Kind.GUESS)
 _DECODERS, _WHOLE = _named(Kind.DECODER), _named(Kind.WHOLE)
+# Done beside what is exact: dropping control characters takes away the deletions, which may mean something.
+_APART = _DECODERS | {"deletions": _WHOLE["deletions"]}
 # What counts as one level of nesting.
 _LEVELS = frozenset({*_DECODERS, *_WHOLE, "url", "entities", "escapes"})
 # Turning a text round twice gives it back, or its words in disorder.
 _TURNS = frozenset({"reverse", "reversed_words", "word_order", "upside_down"})
-# What folding takes away has to be read from the text as it came; the rest is read from the folded text.
-_UNFOLDED = frozenset({"tags", "selectors", "bits", "bidi", "upside_down"})
+# What folding takes away, or mistakes for letters, is read from the text as it came; the rest from the folded text.
+_UNFOLDED = frozenset({"tags", "selectors", "bits", "bidi", "upside_down", *_EXACT})
 
 
 class Bounds(msgspec.Struct):
@@ -131,7 +133,7 @@ def _readings(view: View, fired: Collection[str]) -> Iterator[tuple[tuple[str, .
         if guess:
             yield guess
     turned = not _TURNS.isdisjoint(view.chain)
-    for name, transform in (_DECODERS if exact else _DECODERS | _WHOLE).items():
+    for name, transform in (_APART if exact else _DECODERS | _WHOLE).items():
         if name not in fired or (name in _WHOLE and (name in view.chain or (turned and name in _TURNS))):
             continue
         reading = transform.undo(text)

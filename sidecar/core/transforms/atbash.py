@@ -6,7 +6,7 @@ import string
 from typing import TYPE_CHECKING
 
 from sidecar.core.transforms.reading import Sign, in_place
-from sidecar.core.transforms.words import ANCHORS, FUNCTION_WORDS
+from sidecar.core.transforms.words import ANCHORS, FOREIGN_WORDS, FUNCTION_WORDS
 
 if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Reading
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _MIRROR = str.maketrans(string.ascii_letters, string.ascii_lowercase[::-1] + string.ascii_uppercase[::-1])
 SIGNS = (
     *(Sign(word.translate(_MIRROR), literal=True) for word in ANCHORS),
-    *(Sign(rf"\b{word.translate(_MIRROR)}\b") for word in FUNCTION_WORDS),
+    *(Sign(rf"\b{word.translate(_MIRROR)}\b") for word in (*FUNCTION_WORDS, *FOREIGN_WORDS)),
 )
 
 

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 _VERBS = "ignore|disregard|forget|override|bypass|reveal|repeat|print|show|tell|give|output|display|write|what"
 _OBJECTS = "all|any|the|your|you|my|me|our|every|previous|prior|above|system|is"
 _NOUNS = "instruction|prompt|rule|guideline|directive|message|password|secret"
+_PAIRS = (
+    "youare youwill youcan youmust youshould yourself donot fromnow nowon iwant wantyou asan tothe inthe ofthe andthe "
+    "allthe thatyou withthe withyour tellme giveme showme letme pretendto actas respondto answerthe"
+)
 SIGNS = (
     Sign(f"(?:{_VERBS})(?:{_OBJECTS})(?:{_OBJECTS}|{_NOUNS}|of)"),
     Sign(f"(?:previous|prior|system|your|initial|above|secret|hidden)(?:{_NOUNS})"),
+    *(Sign(f"[a-z]{{3}}{pair}[a-z]{{3}}") for pair in _PAIRS.split() if len(pair) > 5 and pair != "yourself"),
 )
-_LONG = re.compile(r"[A-Za-z]{8,400}")
+_LONG = re.compile(r"[A-Za-z]{8,}")
 _LONGEST_WORD = max(map(len, WORDS))
 
 
@@ -39,15 +44,24 @@ def _edits(text: str) -> Iterator[Edit]:
 
 
 def _words(run: str) -> list[str]:
-    """Part a run into known words, the longest first; a run with an unknown rest stays whole."""
+    """Part a run into known words, the longest first; what is left between them is a word, too.
+
+    A run of which known words cover less than two thirds stays whole.
+    """
     lowered = run.lower()
     words: list[str] = []
-    start = 0
+    known = start = unknown = 0
     while start < len(run):
         longest = min(start + _LONGEST_WORD, len(run))
-        end = next((end for end in range(longest, start, -1) if lowered[start:end] in WORDS), 0)
+        end = next((end for end in range(longest, start + 1, -1) if lowered[start:end] in WORDS), 0)
         if not end:
-            return [run]
+            start += 1
+            continue
+        if unknown < start:
+            words.append(run[unknown:start])
         words.append(run[start:end])
-        start = end
-    return words
+        known += end - start
+        start = unknown = end
+    if unknown < len(run):
+        words.append(run[unknown:])
+    return words if 3 * known >= 2 * len(run) else [run]

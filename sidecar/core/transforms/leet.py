@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sidecar.core.transforms.readable import CODE
 from sidecar.core.transforms.reading import Sign, substitute
 from sidecar.core.transforms.words import WORDS
 
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 SIGNS = (Sign(r"[a-z][0134578@$!|][a-z0-9@$!]"), Sign(r"[0134578@$!|][a-z0-9@$!|]{0,2}[a-z]"))
 _LOOKS = str.maketrans("0134578@$!|+692(", "oieastbasiltggzc")
 _OTHER = str.maketrans("0134578@$!|+692(", "oleastbasiltbqzc")
-_TOKEN = re.compile(r"[A-Za-z0-9@$!|+]{2,}")
+_TOKEN = re.compile(rf"(?P<code>{CODE})|[A-Za-z0-9@$!|+]{{2,}}|(?<!\S)[@!](?=\s)")
 _LOOKING = re.compile(r"[0-9@$!|+]")
-_TAIL = re.compile(r"[!|+$@]+$")
+# What ends a sentence or a sum is no letter.
+_TAIL = re.compile(r"[!|+]+$")
 
 
 def undo(text: str) -> Reading | None:
@@ -26,13 +28,15 @@ def undo(text: str) -> Reading | None:
 
 def _read(found: re.Match[str]) -> str:
     token = found[0]
-    if not _LOOKING.search(token):
+    if found["code"] or not _LOOKING.search(token):
         return token
     for body in (token, _TAIL.sub("", token)):
         for looks in (_LOOKS, _OTHER):
             word = body.translate(looks)
             if word.lower() in WORDS:
                 return word + token[len(body) :]
+    if token in ("@", "!"):
+        return token.translate(_LOOKS)
     if not any(character.isalpha() for character in token):
         return token
     body = _TAIL.sub("", token)

@@ -51,18 +51,26 @@ def plain(character: str) -> str:
 
 
 _POINTS = changes(plain)
+_LETTERS = _POINTS | {_REGIONAL + n: chr(0x61 + n) for n in range(26)}
 _FLAG = f"[{chr(_REGIONAL)}-{chr(_REGIONAL + 25)}]"
-# A pair of regional indicators is a flag; any other number of them spells something.
+_NO_FLAG = re.compile(f"(?<!{_FLAG})(?:{_FLAG}|{_FLAG}{{3,}})(?!{_FLAG})")
 _COSTUMED = re.compile(f"[{character_class(_POINTS)}]+|{_FLAG}+")
 
 
 def undo(text: str) -> Reading | None:
-    """Return a text with its letters out of costume; flags stay flags."""
-    return None if text.isascii() else substitute(_COSTUMED, _undress, text)
+    """Return a text with its letters out of costume.
+
+    A pair of regional indicators is a flag, and stays one; any other number of them spells something, and so do the
+    pairs around it.
+    """
+    if text.isascii():
+        return None
+    return substitute(_COSTUMED, _undress_all if _NO_FLAG.search(text) else _undress, text)
 
 
 def _undress(found: re.Match[str]) -> str:
-    run = found[0]
-    if _REGIONAL <= ord(run[0]) < _REGIONAL + 26:
-        return run if len(run) == 2 else "".join(chr(ord(letter) - _REGIONAL + 0x61) for letter in run)
-    return run.translate(_POINTS)
+    return found[0].translate(_POINTS)
+
+
+def _undress_all(found: re.Match[str]) -> str:
+    return found[0].translate(_LETTERS)

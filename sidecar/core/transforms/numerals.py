@@ -18,8 +18,11 @@ SIGNS = (
     Sign(r"[0-9]{2,3}[ ,\n]{1,2}[0-9]{2,3}[ ,\n]{1,2}[0-9]{2,3}[ ,\n]{1,2}[0-9]{2,3}[ ,\n]{1,2}[0-9]{2,3}[ ,\n]"),
     Sign("0o?1[0-7]{2}[ ,\n]{1,2}0o?[0-7]{2,3}[ ,\n]{1,2}0o?[0-7]{2,3}"),
 )
-_BINARY = re.compile(r"(?<!\w)(?:(?:0b)?[01]{8}[ ,\n]{0,2}){4,}+(?!\w)|(?<!\w)(?:[01]{7}[ ,\n]{1,2}){3,}+[01]{7}(?!\w)")
-_NUMBERS = re.compile(r"(?<!\w)(?:(?:0o?)?[0-9]{2,3}[ ,;\n]{1,2}){4,}+[0-9]{2,3}(?!\w)")
+_BINARY = re.compile(
+    # No condition on what follows: one that failed would send the search back to every number of a long run.
+    r"(?<!\w)(?:(?:0b)?[01]{8}[ ,\n]{0,2}){4,}+|(?<!\w)[01]{7}(?:[ ,\n]{1,2}[01]{7}){3,}+"
+)
+_NUMBERS = re.compile(r"(?<!\w)(?:0o?)?[0-9]{2,3}(?:[ ,;\n]{1,2}(?:0o?)?[0-9]{2,3}){4,}+")
 _NUMBER = re.compile(r"[0-9]+")
 _OCTET = re.compile(r"[01]{8}|[01]{7}")
 
@@ -49,6 +52,4 @@ def _bytes(digits: list[str], base: int) -> str | None:
     if base == 8 and any(digit in number for number in digits for digit in "89"):
         return None
     values = [int(number, base) for number in digits]
-    if not all(value == 10 or 32 <= value < 127 for value in values):
-        return None
-    return readable(bytes(values))
+    return readable(bytes(values)) if max(values) < 256 else None

@@ -7,7 +7,7 @@ import zlib
 # What gzip or zlib may expand to, whatever its size; a bomb ends here and the reader is told.
 INFLATED_LIMIT = 2**20
 # Of random bytes 37 % are printable ASCII; of text in any encoding that a model would read, nearly all.
-_PRINTABLE_SHARE = 0.75
+_PRINTABLE_SHARE = 0.9
 _CONTROL_SHARE = 0.1
 _PRINTABLE = bytes(range(32, 127)) + b"\t\n\r"
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\x08\x1b")) + b"\x7f"
@@ -15,6 +15,8 @@ _GZIP = b"\x1f\x8b\x08"
 _ZLIB = (b"x\x9c", b"x\xda", b"x\x01", b"x^")
 # Each character of UTF-16 text in a Latin script has one NUL byte.
 _UTF16_SHARE = 0.3
+# Long runs of letters, digits and signs that hold a digit are codes, not words in disguise: guesses leave them whole.
+CODE = r"(?=[A-Za-z+/=_-]{0,64}[0-9])[A-Za-z0-9+/=_-]{32,}"
 
 
 def readable(data: bytes) -> str | None:

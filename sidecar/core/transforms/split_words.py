@@ -13,24 +13,33 @@ if TYPE_CHECKING:
 
     from sidecar.core.transforms.reading import Reading
 
-_SIGN = r"[ ._\-*~`|/+,:;'\"^=#\\(){}\[\]]"
-# `ig nore` and `ig-nore`, split anywhere; one expression for each way to halve an anchor keeps all of them bounded.
-_HALVES = [(word[:at], word[at:]) for word in ANCHORS[:16] for at in range(1, len(word))]
+_SIGN = r"[._\-*~`|/+,:;'\"^=#\\(){}\[\]]"
+# Ordinary words that no text does without; together with the anchors, one of them is split in any split text.
+_COMMON = ("your", "that", "this", "with", "have", "from", "what", "will", "about", "there", "would", "people", "never")
 _VERBS = "ignore|disregard|forget|override|bypass|reveal|repeat|print|show"
 _OBJECTS = "all|any|the|your|previous|prior|above|everything|system|instructions?"
 
 
 def _signs() -> Iterator[Sign]:
-    for left, right in _HALVES:
-        yield Sign(f"{left}(?:{_SIGN}{{1,2}}|-?\\r?\\n){right}")
+    # `ig-nore` is split anywhere; one expression for each way to halve a word keeps all of them bounded.
+    for word in (*ANCHORS, *_COMMON):
+        gap = f"(?:{_SIGN}{{1,2}}|-\\r?\\n)" if word in _COMMON else f"(?:{_SIGN}{{1,2}}|-?\\r?\\n| )"
+        for at in range(1, len(word)):
+            yield Sign(f"{word[:at]}{gap}{word[at:]}")
     yield Sign(f"(?:{_VERBS})[._\\-*~|/+,:;]{{1,3}}(?:{_OBJECTS})")
     yield Sign("(?:previous|prior|your|system)[._\\-*~|/+,:;]{1,3}(?:instruction|prompt|rule)")
+    yield Sign("[a-z][*~|^`]{1,2}[a-z]")
+    yield Sign("_[a-z]{1,12}_[a-z]{1,12}_[a-z]{1,12}_[a-z]")
+    yield Sign("-[a-z]{1,12}-[a-z]{1,12}-[a-z]{1,12}-[a-z]")
+    yield Sign(r"\+[a-z]{1,12}\+[a-z]{1,12}\+[a-z]")
 
 
 SIGNS = tuple(_signs())
 _LETTERS = r"[^\W\d_]+"
 # The look-behind keeps a search from beginning anew at every letter of a long run.
 _JOINED = re.compile(rf"(?<![^\W\d_]){_LETTERS}+(?:(?:[._\-*~`|/+,:;'\"^=#\\(){{}}\[\]]{{1,3}}|-\r?\n){_LETTERS}+)+")
+# Parts of split words are shorter than this on average, sign included; words are not.
+_WORD_LENGTH = 4.5
 _GAP = re.compile(r"[\W_]+")
 _ANCHOR_IN_PARTS = re.compile(r"\b(?:" + "|".join(r"[ \n]?".join(word) for word in ANCHORS[:16]) + r")", re.IGNORECASE)
 
@@ -47,4 +56,9 @@ def _mend(found: re.Match[str]) -> str:
     parts = _GAP.split(found[0])
     if len(parts) == 1:
         return found[0]
-    return (" " if all(part.lower() in WORDS for part in parts) else "").join(parts)
+    known = sum(part.lower() in WORDS for part in parts)
+    # Two parts are two words if both are known; in a chain, half of them will do, or the length of words.
+    apart = known == len(parts) or (
+        len(parts) > 2 and (2 * known >= len(parts) or len(found[0]) > _WORD_LENGTH * len(parts))
+    )
+    return (" " if apart else "").join(parts)

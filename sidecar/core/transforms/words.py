@@ -85,3 +85,21 @@ ANCHORS = (
 
 # Short words that hardly any English text does without.
 FUNCTION_WORDS = ("the", "and", "you", "your", "that", "this", "with", "have")
+
+# Their like in German, French, Spanish, Italian and Portuguese; backwards, some would be English words.
+FOREIGN_WORDS = (
+    "und",
+    "que",
+    "les",
+    "des",
+    "los",
+    "las",
+    "ich",
+    "alle",
+    "todas",
+    "todo",
+    "toutes",
+    "sind",
+    "vergiss",
+    "olvida",
+)
