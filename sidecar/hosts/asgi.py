@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from inspect import isawaitable
 from typing import Any, NoReturn
 
+from google.protobuf.message import Message
+
 from sidecar.adapters.rpc import Answer, Method, RpcError, Shape, Status, serialise
 from sidecar.hosts import wire
 from sidecar.hosts.failure import internal_error
@@ -94,8 +96,8 @@ class GrpcApp:
             message = self._whole_message(event, call)
             if message is not None:
                 answer = method.handler(method.parse(message), call)
-                if type(answer) is bytes:
-                    await self._send_only(answer, call, send)
+                if isinstance(answer, (bytes, Message)):
+                    await self._send_only(serialise(answer), call, send)
                     return
         inbox = Inbox(method, self._deframer(call), receive, call)
         try:

