@@ -31,7 +31,10 @@ def unsafe_mode(caller: Caller, lane: Lane, *, has_body: bool) -> BodyMode | Non
 
 
 def safe_modes(modes: Modes) -> Modes:
-    """Return the modes to ask for in place of unsafe ones."""
+    """Return the modes to ask for in place of unsafe ones.
+
+    BUFFERED, because Envoy 1.39 that an override turns to full-duplex mode never sends the request's body or trailers.
+    """
     return Modes(
         request=modes.request if modes.request in _BLOCKING else BodyMode.BUFFERED,
         response=modes.response if modes.response in _SEEING else BodyMode.BUFFERED,

@@ -82,6 +82,7 @@ class Side:
         self.stream: AnswerStream | None = None
         # The answer to the headers is kept back so that a refusal can still have its status.
         self.owes_headers = False
+        self._is_headers_answered = False
         # Parts go on unseen, because the policy says so.
         self.passing = False
         # Parts are judged and go on, whatever the verdict (observability mode, enforcement `shadow`).
@@ -90,8 +91,8 @@ class Side:
     @property
     def has_begun(self) -> bool:
         """Whether the status line of an answer has left, so that a refusal can have none of its own."""
-        kept = self.phase is Phase.HEADERS or self.owes_headers or self.mode in (BodyMode.BUFFERED, None)
-        return self.direction == "response" and not kept
+        # In BUFFERED mode the host keeps the headers until the body is answered.
+        return self.direction == "response" and self._is_headers_answered and self.mode not in (BodyMode.BUFFERED, None)
 
     @property
     def in_pieces(self) -> bool:
@@ -107,6 +108,7 @@ class Side:
     def continue_headers(self) -> Continue:
         """Answer the headers."""
         self.owes_headers = False
+        self._is_headers_answered = True
         return Continue(self.direction, "headers", self.edits, self.override)
 
     def owed(self) -> list[Action]:

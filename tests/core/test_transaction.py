@@ -250,7 +250,7 @@ def test_a_host_that_sends_no_answers_guards_requests(begin):
 
 @pytest.mark.parametrize(("modes", "_name"), [*UNSAFE, (UNSENT, "NONE")])
 def test_unsafe_modes_are_overridden_where_the_host_obeys(begin, modes, _name):
-    """Both bodies are asked for in modes that can block."""
+    """Each body is asked for in a mode that can block."""
     [action] = begin(modes, overridable=True).receive(request_headers())
 
     assert action.override == MODES["buffered"]
