@@ -123,7 +123,7 @@ def reveal(view: View, fired: Collection[str], bounds: Bounds) -> tuple[list[Vie
 def _readings(view: View, fired: Collection[str]) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """Undo what fired; guesses and whole turns wait until nothing exact is left to undo."""
     text = view.text
-    if not text.isascii() and _together(text, _CHARACTER, _CHARACTER):
+    if _fold(text):
         fired = _UNFOLDED.intersection(fired)
     exact = _together(text, _EXACT, fired)
     if exact:
@@ -143,10 +143,23 @@ def _readings(view: View, fired: Collection[str]) -> Iterator[tuple[tuple[str, .
 
 def _folded(view: View) -> list[View]:
     """Return the folded form of a view, if folding changes anything."""
-    if view.text.isascii():
-        return []
-    folded = _together(view.text, _CHARACTER, _CHARACTER)
+    folded = _fold(view.text)
     return [_view(view, *folded)] if folded else []
+
+
+def _fold(text: str) -> tuple[tuple[str, ...], Reading] | None:
+    """Apply what works on characters, as far as the text has any that it touches."""
+    if text.isascii():
+        return None
+    present = set(text)
+    names: list[str] = []
+    result = in_place(text)
+    for name, transform in _CHARACTER.items():
+        if not present.isdisjoint(transform.touches) and (reading := transform.undo(result.text)):
+            names.append(name)
+            result = then(result, reading)
+            present = set(result.text)
+    return (tuple(names), result) if names else None
 
 
 def _together(

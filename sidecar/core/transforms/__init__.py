@@ -76,21 +76,23 @@ class Transform(msgspec.Struct, frozen=True):
         kind: its part in the search.
         undo: the function.
         signs: what the scanner looks for; the transform is tried only where one of them is present.
+        touches: the characters of which one must be present; empty where that is not known.
     """
 
     kind: Kind
     undo: Callable[[str], Reading | None]
     signs: tuple[Sign, ...] = ()
+    touches: frozenset[str] = frozenset()
 
 
 # In the order in which they are applied: what later ones look for, earlier ones bring to light.
 TRANSFORMS: Mapping[str, Transform] = {
-    "invisible": Transform(Kind.CHARACTER, invisible.undo),
-    "compatibility": Transform(Kind.CHARACTER, compatibility.undo),
-    "lookalikes": Transform(Kind.CHARACTER, lookalikes.undo),
-    "marks": Transform(Kind.CHARACTER, marks.undo),
-    "homoglyphs": Transform(Kind.CHARACTER, homoglyphs.undo),
-    "casefold": Transform(Kind.CHARACTER, casefold.undo),
+    "invisible": Transform(Kind.CHARACTER, invisible.undo, touches=invisible.TABLE.touches),
+    "compatibility": Transform(Kind.CHARACTER, compatibility.undo, touches=compatibility.TABLE.touches),
+    "lookalikes": Transform(Kind.CHARACTER, lookalikes.undo, touches=lookalikes.TOUCHES),
+    "marks": Transform(Kind.CHARACTER, marks.undo, touches=marks.TOUCHES),
+    "homoglyphs": Transform(Kind.CHARACTER, homoglyphs.undo, touches=homoglyphs.TOUCHES),
+    "casefold": Transform(Kind.CHARACTER, casefold.undo, touches=casefold.TABLE.touches),
     "ansi": Transform(Kind.EXACT, ansi.undo, ansi.SIGNS),
     "controls": Transform(Kind.EXACT, controls.undo, controls.SIGNS),
     "markup": Transform(Kind.EXACT, markup.undo, markup.SIGNS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from sidecar.core.transforms.characters import each
+from sidecar.core.transforms.characters import table_of
 
 
 def lower(character: str) -> str:
@@ -13,4 +13,5 @@ def lower(character: str) -> str:
     return character.lower()[0] if unicodedata.category(character) in ("Lu", "Lt") else character
 
 
-undo = each(lower)
+TABLE = table_of(lower)
+undo = TABLE.undo

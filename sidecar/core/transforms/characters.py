@@ -1,17 +1,16 @@
-"""Character transforms, one code point in and a few out, run over a text at the price of what they change."""
+"""Character transforms: one code point in, a few out, run over a text at the price of what they change."""
 
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sidecar.core.transforms.reading import Pieces, Reading, lazily
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-
-    Characters = Callable[[str], str]
 
 # Where characters with compatibility forms, invisible ones and lookalikes live; ideographs, Hangul syllables and
 # private use have none. Walking only these takes milliseconds at import.
@@ -20,61 +19,76 @@ INTERESTING = (
     range(0xA000, 0xAC00),
     range(0xD7B0, 0xD800),
     range(0xF900, 0x10000),
-    range(0x10000, 0x11000),
-    range(0x1BC00, 0x1BD00),
-    range(0x1D000, 0x1D800),
+    range(0x10400, 0x10600),
+    range(0x118A0, 0x11900),
+    range(0x1BCA0, 0x1BCA4),
+    range(0x1D100, 0x1D800),
     range(0x1DF00, 0x1E100),
+    range(0x1E900, 0x1E944),
     range(0x1EE00, 0x1F200),
-    range(0x1FB00, 0x1FC00),
+    range(0x1FBF0, 0x1FBFA),
     range(0x2F800, 0x2FA20),
     range(0xE0000, 0xE1000),
 )
+# So many different characters are replaced one after the other; more, run by run.
+_FEW = 12
 
 
-def changes(transform: Characters) -> dict[int, str]:
-    """Return what a transform does to each character that it changes."""
-    return {point: new for span in INTERESTING for point in span if (new := transform(chr(point))) != chr(point)}
+class Table(msgspec.Struct, frozen=True):
+    """What a transform does to each character that it changes; what comes out of it, it leaves alone.
+
+    Args:
+        changes: by code point.
+        touches: the same characters, as such.
+        runs: matches runs of them, and of other characters outside the Basic Multilingual Plane.
+    """
+
+    changes: Mapping[int, str]
+    touches: frozenset[str]
+    runs: re.Pattern[str]
+
+    def undo(self, text: str) -> Reading | None:
+        """Apply the table to a text."""
+        touched = self.touches.intersection(text)
+        if not touched:
+            return None
+        if len(touched) <= _FEW:
+            changed = text
+            for character in touched:
+                changed = changed.replace(character, self.changes[ord(character)])
+        else:
+            changed = self.runs.sub(lambda run: run[0].translate(self.changes), text)
+        return lazily(changed, lambda: self.align(text))
+
+    def align(self, text: str) -> Reading:
+        """Apply the table the obvious way: one piece for each character."""
+        pieces = Pieces()
+        for place, character in enumerate(text):
+            pieces.add(self.changes.get(ord(character), character), place, place + 1)
+        return pieces.reading()
 
 
-def runs_of(points: Iterable[int]) -> re.Pattern[str]:
-    """Return an expression that matches runs of some characters."""
-    return re.compile(f"[{character_class(points)}]+")
+def table_of(transform: Callable[[str], str]) -> Table:
+    """Make a table of a function from character to text."""
+    return table({p: new for span in INTERESTING for p in span if (new := transform(chr(p))) != chr(p)})
+
+
+def table(changes: Mapping[int, str]) -> Table:
+    """Make a table of what is written for each code point."""
+    return Table(changes, frozenset(map(chr, changes)), re.compile(f"[{character_class(changes)}]+"))
 
 
 def character_class(points: Iterable[int]) -> str:
-    """Return characters as ranges for the inside of a class in a regular expression."""
+    """Return characters as ranges for the inside of a class in a regular expression.
+
+    Beyond U+FFFF, where `re` compares range by range, one range stands for all.
+    """
     ranges: list[list[int]] = []
-    for point in sorted(points):
+    for point in sorted({min(point, 0x10000) for point in points}):
         if ranges and point == ranges[-1][1] + 1:
             ranges[-1][1] = point
         else:
             ranges.append([point, point])
-    return "".join(
-        f"{re.escape(chr(low))}-{re.escape(chr(high))}" if high > low else re.escape(chr(low)) for low, high in ranges
-    )
-
-
-def each(transform: Characters) -> Callable[[str], Reading | None]:
-    """Make a transform of characters a transform of texts."""
-
-    @cache
-    def compiled() -> tuple[Mapping[int, str], re.Pattern[str]]:
-        table = changes(transform)
-        return table, runs_of(table)
-
-    def undo(text: str) -> Reading | None:
-        if text.isascii():
-            return None
-        table, runs = compiled()
-        translated = runs.sub(lambda run: run[0].translate(table), text)
-        return None if translated == text else lazily(translated, lambda: _align(text, table))
-
-    return undo
-
-
-def _align(text: str, table: Mapping[int, str]) -> Reading:
-    """Apply a table the obvious way: one piece for each character."""
-    pieces = Pieces()
-    for place, character in enumerate(text):
-        pieces.add(table.get(ord(character), character), place, place + 1)
-    return pieces.reading()
+    if ranges and ranges[-1][1] == 0x10000:
+        ranges[-1][1] = 0x10FFFF
+    return "".join(f"{re.escape(chr(low))}-{re.escape(chr(high))}" for low, high in ranges)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from sidecar.core.transforms.characters import each
+from sidecar.core.transforms.characters import table_of
 
 # U+FDFA alone expands to 18 code points; nothing that hides a letter needs more than four.
 _LONGEST = 4
@@ -21,4 +21,5 @@ def plain(character: str) -> str:
     return form if len(form) <= _LONGEST else character
 
 
-undo = each(plain)
+TABLE = table_of(plain)
+undo = TABLE.undo

@@ -60,7 +60,7 @@ def _words(run: str) -> list[str]:
         if unknown < start:
             words.append(run[unknown:start])
         words.append(run[start:end])
-        known += end - start
+        known += end - start if end - start > 2 else 0
         start = unknown = end
     if unknown < len(run):
         words.append(run[unknown:])

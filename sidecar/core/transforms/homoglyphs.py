@@ -26,16 +26,17 @@ _LOOKS: Mapping[int, str] = {
     ord(letter): look for letter, look in zip(confusables.LETTERS, confusables.LOOKS, strict=True)
 } | {ord(letter): look for letter, look in _MORE.items()}
 
-_CLASS = character_class(_LOOKS)
+_CLASS = character_class(letter for letter in _LOOKS if letter < 0x10000)
+_ASCII_LETTER = re.compile("[A-Za-z]")
+TOUCHES = frozenset(map(chr, _LOOKS))
 # Two letters side by side from two scripts: no word of any language is written so.
 _MIXED = re.compile(f"[A-Za-z][{_CLASS}]|[{_CLASS}][A-Za-z]")
 _WORD = re.compile(rf"(?<![^\W\d_])[A-Za-z]*+[{_CLASS}][A-Za-z0-9{_CLASS}]*+(?![^\W\d_])")
-_LOOKALIKE = re.compile(f"[{_CLASS}]")
 
 
 def undo(text: str) -> Reading | None:
     """Fold lookalikes; where no word mixes scripts, only those words that become known ones."""
-    if text.isascii() or not _LOOKALIKE.search(text):
+    if not _ASCII_LETTER.search(text):
         return None
     return substitute(_WORD, _fold if _MIXED.search(text) else _fold_known, text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from sidecar.core.transforms.characters import each
+from sidecar.core.transforms.characters import table_of
 
 # Default_Ignorable_Code_Point (Unicode 15, DerivedCoreProperties): by property, since U+3164 and U+115F are letters.
 DEFAULT_IGNORABLE = (
@@ -40,4 +40,5 @@ def drop(character: str) -> str:
     return "" if unicodedata.category(character) == "Cf" and character not in "\u0600\u06dd" else character
 
 
-undo = each(drop)
+TABLE = table_of(drop)
+undo = TABLE.undo

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from sidecar.core.transforms.characters import changes, character_class
-from sidecar.core.transforms.reading import Reading, substitute
+from sidecar.core.transforms.characters import table
+from sidecar.core.transforms.reading import Reading, then
 
 _SMALL_CAPITALS = dict(
     zip(
@@ -45,32 +45,16 @@ _TABLE = {
 }
 
 
-def plain(character: str) -> str:
-    """Return the letter or sign that a character stands for."""
-    return _TABLE.get(character, character)
-
-
-_POINTS = changes(plain)
-_LETTERS = _POINTS | {_REGIONAL + n: chr(0x61 + n) for n in range(26)}
+_SIGNS = table({ord(character): plain for character, plain in _TABLE.items()})
+_SPELLED = table({_REGIONAL + n: chr(0x61 + n) for n in range(26)})
+TOUCHES = _SIGNS.touches | _SPELLED.touches
 _FLAG = f"[{chr(_REGIONAL)}-{chr(_REGIONAL + 25)}]"
+# A pair of regional indicators is a flag; any other number of them spells something.
 _NO_FLAG = re.compile(f"(?<!{_FLAG})(?:{_FLAG}|{_FLAG}{{3,}})(?!{_FLAG})")
-_COSTUMED = re.compile(f"[{character_class(_POINTS)}]+|{_FLAG}+")
 
 
 def undo(text: str) -> Reading | None:
-    """Return a text with its letters out of costume.
-
-    A pair of regional indicators is a flag, and stays one; any other number of them spells something, and so do the
-    pairs around it.
-    """
-    if text.isascii():
-        return None
-    return substitute(_COSTUMED, _undress_all if _NO_FLAG.search(text) else _undress, text)
-
-
-def _undress(found: re.Match[str]) -> str:
-    return found[0].translate(_POINTS)
-
-
-def _undress_all(found: re.Match[str]) -> str:
-    return found[0].translate(_LETTERS)
+    """Return a text with its letters out of costume; flags stay flags, unless letters are spelled beside them."""
+    plain = _SIGNS.undo(text)
+    spelled = _SPELLED.undo(plain.text if plain else text) if _NO_FLAG.search(text) else None
+    return then(plain, spelled) if plain and spelled else plain or spelled

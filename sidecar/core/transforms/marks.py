@@ -6,11 +6,13 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from sidecar.core.transforms.characters import changes, character_class
-from sidecar.core.transforms.reading import Reading, substitute
+from sidecar.core.transforms.characters import INTERESTING, table_of
+from sidecar.core.transforms.reading import substitute, then
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sidecar.core.transforms.reading import Reading
 
 # Letters with a bar through them have no decomposition.
 _BARRED: Mapping[str, str] = dict(
@@ -20,9 +22,12 @@ _BARRED: Mapping[str, str] = dict(
         strict=True,
     )
 )
-# Marks on one base that are looked at together; the rest are dropped one by one. Bounded, since the canonical
-# ordering of n marks takes n squared steps.
-_TOGETHER = 4
+# Marks of general use, which are piled upon letters of any script; those of a script of its own stay.
+_MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\u3099\u309a\ufe20-\ufe2f"
+_MARK = re.compile(f"[{_MARKS}]")
+_MARKED = re.compile(f"[^{_MARKS}]?[{_MARKS}]+")
+# Marks that another script's letter is composed with; bounded, since the canonical ordering of n takes n squared steps.
+_COMPOSED = 4
 
 
 def bare(character: str) -> str:
@@ -33,28 +38,22 @@ def bare(character: str) -> str:
     return parts[0] if len(parts) > 1 and parts[0].isascii() else character
 
 
-def _is_mark(character: str) -> bool:
-    return unicodedata.category(character) in ("Mn", "Me")
-
-
-_MARKS = character_class(point for point in range(0x300, 0x20000) if _is_mark(chr(point)))
-_TABLE: Mapping[int, str] = changes(bare)
-_MARKED = re.compile(
-    f"[{character_class(_TABLE)}][{_MARKS}]*"  # an accented letter as one character
-    f"|[\u0000-\u024f][{_MARKS}]+"  # a Latin base, or an ASCII sign, and whatever is piled upon it
-    f"|[\u0370-\U0001ffff][\u0300-\u036f\u3099\u309a][{_MARKS}]*"  # another base with general-purpose marks
-)
+_TABLE = table_of(bare)
+TOUCHES = _TABLE.touches | {chr(point) for span in INTERESTING for point in span if _MARK.match(chr(point))}
 
 
 def undo(text: str) -> Reading | None:
     """Drop marks from Latin letters; compose what other scripts write with a mark of its own."""
-    if text.isascii():
-        return None
-    return substitute(_MARKED, _bare_run, text)
+    if not _MARK.search(text):
+        return _TABLE.undo(text)
+    unmarked = substitute(_MARKED, _compose, text)
+    plain = _TABLE.undo(unmarked.text if unmarked else text)
+    return then(unmarked, plain) if unmarked and plain else unmarked or plain
 
 
-def _bare_run(found: re.Match[str]) -> str:
-    run = found[0]
-    if run[0] > "\u036f":
-        return unicodedata.normalize("NFC", run[: 1 + _TOGETHER])
-    return "".join(bare(character) for character in run if not _is_mark(character))
+def _compose(found: re.Match[str]) -> str:
+    unit = found[0]
+    if unit[0] < "\u0370":
+        return unit[0] if not _MARK.match(unit) else ""
+    composed = unicodedata.normalize("NFC", unit[: 1 + _COMPOSED])
+    return composed if len(composed) == 1 else unit[: 1 + _COMPOSED]

@@ -68,8 +68,10 @@ class Pieces:
         if end <= start:
             return first, first
         _, last = self._place(min(end, self._length) - 1)
-        # Pieces may stand in another order than the source; a span then covers both.
-        return (first, last) if first < last else (self._place(end - 1)[0], self._place(start)[1])
+        if first >= last:  # pieces may stand in another order than the source; a span then covers both
+            first, last = self._place(end - 1)[0], self._place(start)[1]
+        # A space that was put in stands for nothing; it leads to what follows.
+        return first, max(last, first + 1)
 
     def _place(self, index: int) -> tuple[int, int]:
         number = bisect_right(self._begins, index) - 1
@@ -114,15 +116,24 @@ def _replace_each(pattern: re.Pattern[str], replace: Callable[[re.Match[str]], s
     return rewrite(source, edits) or in_place(source)
 
 
-def lazily(text: str, align: Callable[[], Reading]) -> Reading:
-    """Return a text whose way back is taken from a reading that is made when it is first needed.
+class WayBack:
+    """A way back that is worked out when it is first asked for.
 
     Args:
-        text: what the fast path gave.
-        align: its slow twin: the same text with its way back.
+        align: the slow twin of what made the text: the same text, piece by piece.
     """
-    slow = cache(align)
-    return Reading(text, lambda start, end: slow().locate(start, end))
+
+    def __init__(self, align: Callable[[], Reading]) -> None:
+        self.twin = cache(align)
+
+    def __call__(self, start: int, end: int) -> tuple[int, int]:
+        """Map a span of the text to the span of the source."""
+        return self.twin().locate(start, end)
+
+
+def lazily(text: str, align: Callable[[], Reading]) -> Reading:
+    """Return a text whose way back its slow twin knows."""
+    return Reading(text, WayBack(align))
 
 
 def collect(runs: Iterable[Edit], separator: str = " ") -> Reading | None:

@@ -49,7 +49,7 @@ def undo(text: str) -> Reading | None:
     return substitute(_EITHER, _mend, text)
 
 
-_EITHER = re.compile(f"{_ANCHOR_IN_PARTS.pattern}|{_JOINED.pattern}", re.IGNORECASE)
+_EITHER = re.compile(f"{_JOINED.pattern}|{_ANCHOR_IN_PARTS.pattern}", re.IGNORECASE)
 
 
 def _mend(found: re.Match[str]) -> str:
