@@ -14,8 +14,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from sidecar.backends.ner import SHIPPED_MODEL, NerRecognizer, NerSettings
+from sidecar.backends.ner import NerRecognizer
 from sidecar.backends.ner_network import ENTITIES
+from sidecar.backends.ner_settings import SHIPPED_MODEL, NerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

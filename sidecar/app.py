@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path  # msgspec reads the annotation of `Options` at run time
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -15,9 +16,10 @@ from sidecar.core.filter import Filter, Observer
 from sidecar.core.plan import GateTable, build_table, compile_plan
 from sidecar.model import TARGETS
 from sidecar.rules.bundle import Bundle, read_bundle
-from sidecar.rules.policy import PolicyDocument, Profile, applicable, read_policy, resolve
+from sidecar.rules.policy import Ner, PolicyDocument, Profile, applicable, read_policy, resolve
 
 if TYPE_CHECKING:
+    from sidecar.backends.ner_recognizer import NamesRecognizer
     from sidecar.core.scan import Recognizer, Scanner
 
 # Applications and routes come from callers; so many filters are kept, and the rest are made anew.
@@ -69,11 +71,11 @@ class Snapshot:
         lane = self._lanes.get(applied)
         if lane is None:
             profile = resolve(self.policy, application=application, route=route)
-            lane = self._lanes[applied] = _compile_lane(self.table, profile)
+            lane = self._lanes[applied] = _compile_lane(self.table, profile, waits=self.policy.ner.enabled)
         return lane
 
 
-def _compile_lane(table: GateTable, profile: Profile) -> Lane:
+def _compile_lane(table: GateTable, profile: Profile, *, waits: bool) -> Lane:
     plans = {
         target: compile_plan(
             table,
@@ -91,6 +93,7 @@ def _compile_lane(table: GateTable, profile: Profile) -> Lane:
         text_limit=profile.limits.text_chars,
         fail_open=frozenset(direction for direction, mode in profile.failure.items() if mode == "open"),
         pass_unreadable=profile.unreadable == "pass",
+        waits=waits,
         enforced=profile.enforced,
     )
 
@@ -102,11 +105,13 @@ class Options(msgspec.Struct, frozen=True):
         rules: the bundle's folder; None for the one that ships.
         policy: the name of a shipped policy, or a file.
         scanner: `hyperscan`, or `re` for the slow reference.
+        inline: run the NER model in this thread instead of in processes of its own; for tools that wait anyway.
     """
 
     rules: Path | None = None
     policy: str = "default"
     scanner: str = "hyperscan"
+    inline: bool = False
 
 
 def load_snapshot(options: Options | None = None, observer: Observer | None = None) -> Snapshot:
@@ -124,24 +129,50 @@ def load_snapshot(options: Options | None = None, observer: Observer | None = No
     options = options or Options()
     bundle = read_bundle(config.read_folder(options.rules or config.shipped_rules()))
     policy = read_policy(*config.find_policy(options.policy))
-    return compile_snapshot(bundle, policy, scanner=options.scanner, observer=observer)
+    return compile_snapshot(bundle, policy, scanner=options.scanner, observer=observer, inline=options.inline)
 
 
 def compile_snapshot(
-    bundle: Bundle, policy: PolicyDocument, *, scanner: str = "hyperscan", observer: Observer | None = None
+    bundle: Bundle,
+    policy: PolicyDocument,
+    *,
+    scanner: str = "hyperscan",
+    observer: Observer | None = None,
+    inline: bool = False,
 ) -> Snapshot:
     """Compile a bundle that was read, under a policy."""
-    table = build_table(bundle.rule_set.rules, recognizers(policy))
+    table = build_table(bundle.rule_set.rules, recognizers(policy, inline=inline))
 
     if scanner == "hyperscan":
         return Snapshot(bundle, policy, table, HyperscanScanner(table.gates, config.cache_folder()), observer)
     return Snapshot(bundle, policy, table, ReScanner(table.gates), observer)
 
 
-def recognizers(policy: PolicyDocument) -> tuple[Recognizer, ...]:
-    """Return the entity recognizers that a policy asks for."""
-    del policy
-    return ()
+def recognizers(policy: PolicyDocument, *, inline: bool = False) -> tuple[Recognizer, ...]:
+    """Return the entity recognizers that a policy asks for.
+
+    Raises:
+        ConfigError: a model does not load.
+    """
+    return (_names(policy.ner, inline=inline),) if policy.ner.enabled else ()
+
+
+# Snapshots with the same settings share their NER processes, which end with the last snapshot that holds them.
+_names_in_use: WeakValueDictionary[tuple[Ner, bool], NamesRecognizer] = WeakValueDictionary()
+
+
+def _names(ner: Ner, *, inline: bool) -> NamesRecognizer:
+    # Imported where a policy asks for it: numpy is not for those who look for patterns only.
+    from sidecar.backends.ner_pool import PoolSettings  # noqa: PLC0415 - see above
+    from sidecar.backends.ner_recognizer import names_recognizer  # noqa: PLC0415 - see above
+    from sidecar.backends.ner_settings import NerSettings  # noqa: PLC0415 - see above
+
+    known = _names_in_use.get((ner, inline))
+    if known is None:
+        limits = PoolSettings(workers=ner.workers, queue=ner.queue, overload=ner.overload, deadline=ner.deadline)
+        settings = NerSettings(model=ner.model, min_score=ner.min_score)
+        known = _names_in_use[ner, inline] = names_recognizer(settings, None if inline else limits)
+    return known
 
 
 class Live:

@@ -279,7 +279,7 @@ _SLOW_CLIENT = Fault(408, "request_timeout", "The request's body stopped arrivin
 async def _answer(transaction: Transaction, event: Event, deadline: float) -> list[Action]:
     """Take an event; whatever goes wrong meets the failure policy."""
     try:
-        if transaction.load(event) <= _INLINE_BYTES:
+        if transaction.load(event) <= _INLINE_BYTES and not transaction.waits:
             return transaction.receive(event)
         return await asyncio.wait_for(asyncio.to_thread(transaction.receive, event), deadline)
     except TimeoutError:

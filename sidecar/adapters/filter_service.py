@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from sidecar.adapters._pb import filter_pb2 as pb
 from sidecar.adapters.forward import Gateway, forward
@@ -39,27 +40,32 @@ class FilterService:
             Method(_SERVICE + "Forward", Shape.SERVER_STREAM, pb.ForwardRequest, pb.ForwardResponse, self.forward),
         ]
 
-    def check(self, request: pb.CheckRequest, _call: Call) -> pb.CheckResponse:
+    def check(self, request: pb.CheckRequest, _call: Call) -> pb.CheckResponse | Awaitable[pb.CheckResponse]:
         """Inspect one text or message."""
-        return _check(self._snapshot(), request, request.scope)
+        snapshot = self._snapshot()
+        if _waits(snapshot, request.scope):
+            return asyncio.to_thread(_check, snapshot, request, request.scope)
+        return _check(snapshot, request, request.scope)
 
-    def check_batch(self, request: pb.CheckBatchRequest, _call: Call) -> pb.CheckBatchResponse:
+    def check_batch(
+        self, request: pb.CheckBatchRequest, _call: Call
+    ) -> pb.CheckBatchResponse | Awaitable[pb.CheckBatchResponse]:
         """Inspect many in one call."""
         if len(request.requests) > BATCH_LIMIT:
             raise RpcError(Status.INVALID_ARGUMENT, f"more than {BATCH_LIMIT} requests in a batch; send several")
         snapshot, shared = self._snapshot(), request.scope
-        return pb.CheckBatchResponse(
-            responses=[
-                _check(snapshot, item, item.scope if item.HasField("scope") else shared) for item in request.requests
-            ]
-        )
+        asked = [(snapshot, item, item.scope if item.HasField("scope") else shared) for item in request.requests]
+        if any(_waits(snapshot, scope) for _, _, scope in asked):
+            return _check_side_by_side(asked)
+        return pb.CheckBatchResponse(responses=[_check(*each) for each in asked])
 
     async def check_stream(
-        self, requests: AsyncIterator[pb.CheckRequest], _call: Call
+        self, requests: AsyncIterator[pb.CheckRequest], call: Call
     ) -> AsyncIterator[pb.CheckResponse]:
         """Inspect many over one stream."""
         async for request in requests:
-            yield _check(self._snapshot(), request, request.scope)
+            answer = self.check(request, call)
+            yield answer if isinstance(answer, pb.CheckResponse) else await answer
 
     async def forward(self, request: pb.ForwardRequest, call: Call) -> AsyncIterator[pb.ForwardResponse]:
         """Filter a request, send it upstream, and yield the guarded answer."""
@@ -67,6 +73,16 @@ class FilterService:
             raise RpcError(Status.FAILED_PRECONDITION, "no upstream is configured; start with --upstream URL")
         async for answer in forward(request, call, self._snapshot().filter, self._gateway):
             yield answer
+
+
+def _waits(snapshot: Filters, scope: pb.Scope) -> bool:
+    """Tell whether inspecting may wait for another process, such as the one of the NER model."""
+    return snapshot.filter(scope.application, scope.route).lane.waits
+
+
+async def _check_side_by_side(asked: Sequence[tuple[Filters, pb.CheckRequest, pb.Scope]]) -> pb.CheckBatchResponse:
+    """Inspect in threads, so that what waits, waits together and is batched."""
+    return pb.CheckBatchResponse(responses=await asyncio.gather(*(asyncio.to_thread(_check, *each) for each in asked)))
 
 
 def _check(snapshot: Filters, request: pb.CheckRequest, scope: pb.Scope) -> pb.CheckResponse:

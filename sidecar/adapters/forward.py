@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -82,6 +83,12 @@ class _Exchange:
         except EngineError as error:
             return self._transaction.fail(error, event)
 
+    async def take(self, event: Event) -> list[Action]:
+        """Take the next part; in a thread where inspecting may wait for another process."""
+        if self._transaction.waits:
+            return await asyncio.to_thread(self.receive, event)
+        return self.receive(event)
+
     def expect(self, answer: UpstreamAnswer) -> None:
         """Remember what the answer begins with, until it may be shown."""
         self._status, self._headers = answer.status, dict(answer.headers)
@@ -145,10 +152,10 @@ async def forward(
     head = HeadersEvent(
         "request", ((":method", method), (":path", exchange.path), *headers.items()), end=not request.body
     )
-    actions = exchange.receive(head)
+    actions = await exchange.take(head)
     body = request.body
     if request.body and not any(isinstance(action, Reject) for action in actions):
-        actions = exchange.receive(BodyEvent("request", body, end=True))
+        actions = await exchange.take(BodyEvent("request", body, end=True))
         body = next((action.data for action in actions if isinstance(action, ReplaceBody)), body)
     for message in exchange.answers(actions):
         yield message
@@ -170,13 +177,13 @@ async def forward(
 async def _carry(exchange: _Exchange, answer: UpstreamAnswer) -> AsyncIterator[pb.ForwardResponse]:
     exchange.expect(answer)
     for message in exchange.answers(
-        exchange.receive(HeadersEvent("response", ((":status", str(answer.status)), *answer.headers.items())))
+        await exchange.take(HeadersEvent("response", ((":status", str(answer.status)), *answer.headers.items())))
     ):
         yield message
     async for chunk in answer.chunks():
-        for message in exchange.answers(exchange.receive(BodyEvent("response", chunk))):
+        for message in exchange.answers(await exchange.take(BodyEvent("response", chunk))):
             yield message
         if exchange.is_over:
             return
-    for message in exchange.answers(exchange.receive(BodyEvent("response", b"", end=True))):
+    for message in exchange.answers(await exchange.take(BodyEvent("response", b"", end=True))):
         yield message

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import threading
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 import spacy
 
 from sidecar.backends.ner_component import SPANS_KEY, NamesComponent
 from sidecar.backends.ner_gate import NameGate
+from sidecar.backends.ner_settings import SHIPPED_MODEL, NerSettings
 from sidecar.core.scan import Found
 from sidecar.errors import ConfigError, RecognizerError
 
@@ -22,20 +21,6 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-SHIPPED_MODEL = Path(__file__).parent.parent / "models" / "ner_en"
-
-# Labels of the usual spaCy models, as Presidio maps them; what is not named here is dropped.
-LABELS = {
-    "PERSON": "PERSON",
-    "PER": "PERSON",
-    "LOCATION": "LOCATION",
-    "LOC": "LOCATION",
-    "GPE": "LOCATION",
-    "FAC": "LOCATION",
-    "ORGANIZATION": "ORGANIZATION",
-    "ORG": "ORGANIZATION",
-}
-
 # Longer texts are read in windows: spaCy keeps about 300 bytes for each token.
 WINDOW = 20_000
 # Windows share this much, so that a name at an edge is whole in one of them.
@@ -43,24 +28,6 @@ OVERLAP = 512
 _BATCH_CHARACTERS = 200_000
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-class NerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which pipeline finds names, and how sure it must be.
-
-    Args:
-        model: a folder or installed package that `spacy.load` takes; empty for the model that ships.
-        labels: entity type of each of the pipeline's labels; labels without one are dropped.
-        score: of findings of a pipeline that gives none (Presidio's default for spaCy).
-        min_score: findings below it are dropped.
-        gate: skip texts that cannot hold a name; only for the model that ships, whose tables it uses.
-    """
-
-    model: str = ""
-    labels: dict[str, str] = msgspec.field(default_factory=LABELS.copy)
-    score: float = 0.85
-    min_score: float = 0.0
-    gate: bool = True
 
 
 class NerRecognizer:
@@ -139,7 +106,7 @@ class NerRecognizer:
 def _gate_of(pipeline: Language) -> NameGate | None:
     for _, component in pipeline.pipeline:
         if isinstance(component, NamesComponent):
-            return NameGate(component.tables)
+            return NameGate(component.tables.gazetteer)
     return None
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from typing import TYPE_CHECKING
 
-from sidecar.backends.ner_features import TOKEN_LIMIT, fingerprint, normalise_token
+import numpy as np
+
+from sidecar.backends.ner_features import TOKEN_LIMIT, KeyTable, fingerprint, normalise_token
+from sidecar.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sidecar.backends.ner_features import FeatureTables
+    from pathlib import Path
 
 # Gazetteer bits, as training sets them (sidecar.training.ner_tables).
 FIRST_NAME, LAST_NAME, PLACE, ORGANISATION = 0b11, 0b1100, 0b111_0000, 1 << 10
@@ -27,12 +31,26 @@ class NameGate:
     A superset test by measurement, not by proof: MODEL_CARD.md gives the share of entities that it lets through.
 
     Args:
-        tables: the gazetteers of the model.
+        gazetteer: of the model.
     """
 
-    def __init__(self, tables: FeatureTables) -> None:
-        self._gazetteer = tables.gazetteer
+    def __init__(self, gazetteer: KeyTable) -> None:
+        self._gazetteer = gazetteer
         self._known: dict[str, bool] = {}
+
+    @classmethod
+    def load(cls, model: Path) -> NameGate:
+        """Read the gazetteer of a model, and nothing else of it.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        path = model / "ner" / "model.npz"
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                return cls(KeyTable(archive["k.gazetteer"], archive["v.gazetteer"]))
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise ConfigError(f"ner.model: {path} cannot be read ({type(error).__name__})") from None
 
     def passes(self, text: str) -> bool:
         """Return whether some word of the text may be part of a name."""

@@ -13,7 +13,9 @@ import enum
 import multiprocessing
 import os
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 import msgspec
@@ -292,6 +294,8 @@ class _Worker:
         """Send, then receive, in the thread; a worker that is late is killed, which ends the thread's wait."""
         loop = asyncio.get_running_loop()
         turn = loop.run_in_executor(self._thread, self._turn, send)
+        # Where the wait is cancelled, nobody else asks how the turn ended.
+        turn.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
             done, _ = await asyncio.wait({turn}, timeout=seconds)
         except asyncio.CancelledError:
@@ -312,6 +316,7 @@ class _Worker:
 
     def _launch(self) -> None:
         context = multiprocessing.get_context("spawn")
+        context.set_executable(_python())
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, self._factory), daemon=True, name="sidecar-ner")
         process.start()
@@ -336,6 +341,13 @@ class _Worker:
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
+
+
+def _python() -> str:
+    """Return the interpreter: inside Envoy, `sys.executable` is Envoy."""
+    if Path(sys.executable or "").name.startswith("python"):
+        return sys.executable
+    return str(Path(sys.exec_prefix) / "bin" / "python3")
 
 
 def _work(pipe: Connection, factory: Callable[[], Finder]) -> None:

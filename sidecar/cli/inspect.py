@@ -60,7 +60,7 @@ def inspect(
     """
     if target not in TARGETS:
         raise click.BadParameter(f"known targets: {', '.join(TARGETS)}", param_hint="--target")
-    check = load_snapshot(Options(rules=rules, policy=policy, scanner=scanner)).filter()
+    check = load_snapshot(Options(rules=rules, policy=policy, scanner=scanner, inline=True)).filter()
     if jsonl:
         sys.exit(_inspect_lines(check, sys.stdin.buffer, sys.stdout.buffer))
     answer = check.check_text(text if text is not None else _read_text(), target)

@@ -32,6 +32,7 @@ class Lane(msgspec.Struct, frozen=True):
         fail_open: the directions (`request`, `response`) in which a message passes when we fail.
         pass_unreadable: whether a body that cannot be read is passed unseen.
         enforced: whether verdicts are obeyed; else they are only reported.
+        waits: whether a recognizer waits for another process; whoever must not wait inspects in a thread.
     """
 
     plans: Mapping[str, Plan]
@@ -41,6 +42,7 @@ class Lane(msgspec.Struct, frozen=True):
     fail_open: frozenset[str] = frozenset()
     pass_unreadable: bool = False
     enforced: bool = True
+    waits: bool = False
 
     def guards(self, direction: str) -> bool:
         """Say whether anything is looked for in messages of a direction."""

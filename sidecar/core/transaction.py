@@ -141,6 +141,12 @@ class Transaction:
         return len(side.held) + (len(event.data) if isinstance(event, BodyEvent) else 0)
 
     @property
+    def waits(self) -> bool:
+        """Whether inspecting may wait for another process; a host then takes events in a thread."""
+        begun = any(side.phase is not Phase.HEADERS for side in (self._request, self._response))
+        return begun and self._filter.lane.waits
+
+    @property
     def patience(self) -> float | None:
         """How many seconds the host should wait for the next part before it refuses with 408; None: for ever."""
         waits = self._request.phase is Phase.BODY and self._request.mode is BodyMode.FULL_DUPLEX

@@ -125,9 +125,25 @@ class Override(Strict, frozen=True):
 
 
 class Ner(Strict, frozen=True):
-    """The model that finds names, places and organisations; milliseconds a text, off by default."""
+    """The model that finds names, places and organisations; milliseconds a text, off by default.
+
+    Args:
+        enabled: whether it is loaded at all.
+        model: a folder or installed package that `spacy.load` takes; empty for the model that ships.
+        min_score: findings below it are dropped.
+        workers: processes that run it, for each worker of the sidecar.
+        queue: texts that may wait for them; the next one meets `overload`.
+        overload: `skip` passes the text without names, `wait` waits until the deadline, `block` fails at once.
+        deadline: seconds for one text, waiting included; beyond it the failure policy decides.
+    """
 
     enabled: bool = False
+    model: str = ""
+    min_score: Fraction = 0.0
+    workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    queue: Annotated[int, msgspec.Meta(ge=1)] = 256
+    overload: Literal["skip", "wait", "block"] = "wait"
+    deadline: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0
 
 
 class PolicyDocument(Strict, frozen=True):

@@ -8,7 +8,8 @@ import pytest
 import spacy
 
 from sidecar.backends import ner
-from sidecar.backends.ner import SHIPPED_MODEL, NerRecognizer, NerSettings
+from sidecar.backends.ner import NerRecognizer
+from sidecar.backends.ner_settings import SHIPPED_MODEL, NerSettings
 from sidecar.core.scan import Found
 from sidecar.errors import ConfigError, RecognizerError
 

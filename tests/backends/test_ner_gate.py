@@ -9,7 +9,7 @@ from tests.backends import tiny_ner
 
 @pytest.fixture
 def gate():
-    return NameGate(tiny_ner.tables())
+    return NameGate(tiny_ner.tables().gazetteer)
 
 
 @pytest.mark.parametrize(

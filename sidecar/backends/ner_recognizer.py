@@ -1,0 +1,173 @@
+"""NER as the engine asks for it: a `Recognizer` whose work is done by a pool of processes on a loop of its own.
+
+The engine is synchronous. An adapter that must not wait runs a slow filter in a thread; the pool makes batches of what
+all threads ask at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+import weakref
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from sidecar.backends.ner_gate import NameGate
+from sidecar.backends.ner_pool import NerOutcome, NerPool, NerStatus, PoolSettings
+from sidecar.backends.ner_settings import SHIPPED_MODEL, NerSettings
+from sidecar.core.scan import Found, Gate
+from sidecar.errors import ConfigError, RecognizerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+    from concurrent.futures import Future
+
+    from sidecar.backends.ner_pool import Finder
+
+
+T = TypeVar("T")
+
+
+class Answering(Protocol):
+    """Finds names in one text, or says why it could not."""
+
+    def ask(self, text: str) -> NerOutcome:
+        """Wait for what is found in a text."""
+        ...
+
+
+class NamesRecognizer:
+    """Finds names, places and organisations, in texts that could hold one.
+
+    Args:
+        source: finds them.
+        gate: a cheap look at the text first; None to ask about every text.
+    """
+
+    # The scanner cannot know names: any letter asks this recognizer, whose own gate looks closer.
+    gates: Sequence[Gate] = (Gate("[a-z]", literal=False), Gate(r"[^\x00-\x7f]", literal=False, caseless=False))
+
+    def __init__(self, source: Answering, gate: NameGate | None = None) -> None:
+        self._source = source
+        self._gate = gate
+        # Outcomes other than complete, by status and reason; for metrics.
+        self.gaps: Counter[tuple[str, str]] = Counter()
+
+    def find(self, text: str, fired: Sequence[int]) -> Sequence[Found]:
+        """Find the entities of a text.
+
+        Raises:
+            RecognizerError: `ner_unavailable`: the text was not read; a policy that says `skip` is no failure.
+        """
+        del fired
+        if self._gate is not None and not self._gate.passes(text):
+            return ()
+        outcome = self._source.ask(text)
+        if outcome.status is NerStatus.COMPLETE:
+            return outcome.found[0]
+        self.gaps[outcome.status.value, outcome.reason] += 1
+        if outcome.status is NerStatus.SKIPPED:
+            return ()
+        raise RecognizerError(f"{outcome.status.value}: {outcome.reason}")
+
+
+class Inline:
+    """Runs a finder where it is asked, for command-line tools and tests.
+
+    Args:
+        finder: finds.
+    """
+
+    def __init__(self, finder: Finder) -> None:
+        self._finder = finder
+
+    def ask(self, text: str) -> NerOutcome:
+        """Find at once.
+
+        Raises:
+            RecognizerError: the finder failed.
+        """
+        return NerOutcome(NerStatus.COMPLETE, "", tuple(map(tuple, self._finder.find((text,)))))
+
+
+class NerService:
+    """A pool on an event loop in a thread of its own, for callers in any thread; ends when nobody holds it.
+
+    Args:
+        factory: makes the finder inside a worker.
+        settings: limits.
+
+    Raises:
+        ConfigError: the workers do not come up.
+    """
+
+    def __init__(self, factory: Callable[[], Finder], settings: PoolSettings | None = None) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=_run, args=(self._loop,), daemon=True, name="ner-loop")
+        self._thread.start()
+        self._pool: NerPool = self._submit(_make(factory, settings)).result()
+        self._end = weakref.finalize(self, _end, self._loop, self._pool)
+        try:
+            self._submit(self._pool.__aenter__()).result()
+        except RecognizerError as error:
+            self.close()
+            raise ConfigError(f"ner: {error}") from None
+
+    def ask(self, text: str) -> NerOutcome:
+        """Wait for what is found in a text; at most the deadline of the settings."""
+        if not self._end.alive:
+            return NerOutcome(NerStatus.UNAVAILABLE, "closed")
+        return self._submit(self._pool.find((text,))).result()
+
+    def close(self) -> None:
+        """End the workers now; further calls are unavailable."""
+        self._end()
+        self._thread.join()
+
+    def _submit(self, work: Coroutine[object, object, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+
+async def _make(factory: Callable[[], Finder], settings: PoolSettings | None) -> NerPool:
+    return NerPool(factory, settings)
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+    loop.close()
+
+
+def _end(loop: asyncio.AbstractEventLoop, pool: NerPool) -> None:
+    """Begin to end, without waiting: a garbage collector may call this in any thread, the loop's own included."""
+    asyncio.run_coroutine_threadsafe(_finish(loop, pool), loop)
+
+
+async def _finish(loop: asyncio.AbstractEventLoop, pool: NerPool) -> None:
+    await pool.close()
+    loop.stop()
+
+
+def load_finder(settings: NerSettings) -> Finder:
+    """Load the pipeline; the only place that imports spaCy, so that parents of workers do without."""
+    from sidecar.backends.ner import NerRecognizer  # noqa: PLC0415 - see above
+
+    return NerRecognizer.load(settings)
+
+
+def names_recognizer(settings: NerSettings, limits: PoolSettings | None) -> NamesRecognizer:
+    """Return a recognizer that is ready.
+
+    Args:
+        settings: which pipeline.
+        limits: of the pool; None to run in this thread.
+
+    Raises:
+        ConfigError: the model does not load.
+    """
+    gate = NameGate.load(Path(SHIPPED_MODEL)) if settings.gate and not settings.model else None
+    if limits is None:
+        return NamesRecognizer(Inline(load_finder(settings)), gate)
+    return NamesRecognizer(NerService(functools.partial(load_finder, settings), limits), gate)
