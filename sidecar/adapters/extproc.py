@@ -8,9 +8,12 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from sidecar.adapters._pb import external_processor_pb2 as pb
 from sidecar.adapters.rpc import Method, Shape
 from sidecar.core.api_errors import Fault
+from sidecar.core.entrance import Entrance
 from sidecar.core.exchange import (
     Action,
     BodyEvent,
@@ -27,6 +30,7 @@ from sidecar.core.exchange import (
     SendChunk,
     TrailersEvent,
 )
+from sidecar.core.perimeter import Credentials
 from sidecar.core.refusal import METADATA_NAMESPACE
 from sidecar.core.transaction import Transaction
 from sidecar.errors import DeadlineExceeded
@@ -34,6 +38,7 @@ from sidecar.errors import DeadlineExceeded
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from sidecar.adapters.credentials import Guard
     from sidecar.adapters.rpc import Answer, Call, Metadata
     from sidecar.core.exchange import Direction
     from sidecar.core.filter import Filters
@@ -201,6 +206,7 @@ class ExternalProcessor:
         snapshot: gives the snapshot of the moment; a stream keeps the one it began with.
         report: called with the caller, the direction, the format and each decision.
         stream_limit: the most streams at once; the next one is answered with 503, as a gRPC error could fail open.
+        guard: the perimeter for the HTTP clients behind Envoy; None: they are believed.
     """
 
     def __init__(
@@ -209,7 +215,9 @@ class ExternalProcessor:
         report: Callable[[Caller, Direction, Schema, Decision], None] | None = None,
         *,
         stream_limit: int = STREAM_LIMIT,
+        guard: Guard | None = None,
     ) -> None:
+        self._guard = guard
         self._snapshot = snapshot
         self._report = report
         self._stream_limit = stream_limit
@@ -239,15 +247,33 @@ class ExternalProcessor:
         first = await anext(parts, None)
         if first is None:
             return  # Envoy ended the exchange before it began
-        transaction = self._begin(to_caller(first, call.metadata))
-        deadline = to_deadline(call.metadata)
         event = to_event(first)
+        entrance = self._entrance(call, event) if self._guard else None
+        try:
+            async for answer in self._exchange(first, event, parts, call, entrance):
+                yield answer
+        finally:
+            if entrance:
+                entrance.close()
+
+    async def _exchange(
+        self,
+        first: pb.ProcessingRequest,
+        event: Event,
+        parts: AsyncIterator[pb.ProcessingRequest],
+        call: Call,
+        entrance: Entrance | None,
+    ) -> AsyncIterator[Answer]:
+        fault = entrance.receive(event) if entrance else None
         if self._streams > self._stream_limit:
-            for action in transaction.refuse(_OVERLOADED, event):
-                yield to_response(action)
-        else:
-            for action in await _answer(transaction, event, deadline):
-                yield to_response(action)
+            fault = _OVERLOADED
+        caller = to_caller(first, call.metadata)
+        if entrance:
+            caller = msgspec.structs.replace(caller, application=entrance.application)
+        transaction = self._begin(caller)
+        deadline = to_deadline(call.metadata)
+        for action in transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline):
+            yield to_response(action)
         coming: asyncio.Future[pb.ProcessingRequest | None] | None = None
         while True:
             if (patience := transaction.patience) is None and coming is None:
@@ -264,8 +290,23 @@ class ExternalProcessor:
             if request is None:
                 return
             event = to_event(request)
-            for action in await _answer(transaction, event, deadline):
+            fault = entrance.receive(event) if entrance else None
+            for action in transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline):
                 yield to_response(action)
+
+    def _entrance(self, call: Call, event: Event) -> Entrance:
+        """Return the perimeter for the HTTP client: what it shows stands in its headers, its address in attributes."""
+        assert self._guard is not None
+        attributes = event.attributes if isinstance(event, HeadersEvent) else {}
+        # Without the attribute nobody knows where a client comes from; a list of addresses then admits nobody.
+        address = attributes.get("source.address") or "unknown"
+        return Entrance(
+            self._guard.gatekeeper,
+            service="extproc",
+            key_header=self._guard.key_header,
+            credentials=Credentials(identities=call.peer_identities, address=address),
+            on_usage=self._guard.on_usage,
+        )
 
     def _begin(self, caller: Caller) -> Transaction:
         report = functools.partial(self._report, caller) if self._report else None

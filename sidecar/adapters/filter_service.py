@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from sidecar.adapters._pb import filter_pb2 as pb
+from sidecar.adapters.credentials import Guard, to_credentials, to_rpc_error
 from sidecar.adapters.forward import Gateway, forward
 from sidecar.adapters.messages import to_response
 from sidecar.adapters.rpc import Call, Method, RpcError, Shape, Status
 from sidecar.core.filter import Filters
+from sidecar.core.gatekeeper import Admission
+from sidecar.core.perimeter import Refusal
 from sidecar.core.schemas import request_schema, response_schema
 from sidecar.model import TARGETS, Verdict
+
+T = TypeVar("T")
 
 # More texts than this in one call make a message that other calls wait for; split it.
 BATCH_LIMIT = 4096
@@ -25,11 +31,15 @@ class FilterService:
     Args:
         snapshot: returns the snapshot in force; each call, and each text of a stream, keeps the one it began with.
         gateway: where `Forward` sends; None where there is no upstream.
+        guard: the perimeter; None: callers are believed.
     """
 
-    def __init__(self, snapshot: Callable[[], Filters], gateway: Gateway | None = None) -> None:
+    def __init__(
+        self, snapshot: Callable[[], Filters], gateway: Gateway | None = None, guard: Guard | None = None
+    ) -> None:
         self._snapshot = snapshot
         self._gateway = gateway
+        self._guard = guard
 
     def methods(self) -> list[Method]:
         """Return the methods for a host."""
@@ -40,29 +50,40 @@ class FilterService:
             Method(_SERVICE + "Forward", Shape.SERVER_STREAM, pb.ForwardRequest, pb.ForwardResponse, self.forward),
         ]
 
-    def check(self, request: pb.CheckRequest, _call: Call) -> pb.CheckResponse | Awaitable[pb.CheckResponse]:
+    def check(self, request: pb.CheckRequest, call: Call) -> pb.CheckResponse | Awaitable[pb.CheckResponse]:
         """Inspect one text or message."""
+        admission, scope = self._admit(call, request.scope)
         snapshot = self._snapshot()
-        if _waits(snapshot, request.scope):
-            return asyncio.to_thread(_check, snapshot, request, request.scope)
-        return _check(snapshot, request, request.scope)
+        if _waits(snapshot, scope):
+            return self._until_done(admission, asyncio.to_thread(_check, snapshot, request, scope))
+        try:
+            return _check(snapshot, request, scope)
+        finally:
+            self._leave(admission)
 
     def check_batch(
-        self, request: pb.CheckBatchRequest, _call: Call
+        self, request: pb.CheckBatchRequest, call: Call
     ) -> pb.CheckBatchResponse | Awaitable[pb.CheckBatchResponse]:
         """Inspect many in one call."""
         if len(request.requests) > BATCH_LIMIT:
             raise RpcError(Status.INVALID_ARGUMENT, f"more than {BATCH_LIMIT} requests in a batch; send several")
-        snapshot, shared = self._snapshot(), request.scope
-        asked = [(snapshot, item, item.scope if item.HasField("scope") else shared) for item in request.requests]
+        admission, shared = self._admit(call, request.scope)
+        snapshot = self._snapshot()
+        asked = [
+            (snapshot, item, self._own(item.scope, shared) if item.HasField("scope") else shared)
+            for item in request.requests
+        ]
         if any(_waits(snapshot, scope) for _, _, scope in asked):
-            return _check_side_by_side(asked)
-        return pb.CheckBatchResponse(responses=[_check(*each) for each in asked])
+            return self._until_done(admission, _check_side_by_side(asked))
+        try:
+            return pb.CheckBatchResponse(responses=[_check(*each) for each in asked])
+        finally:
+            self._leave(admission)
 
     async def check_stream(
         self, requests: AsyncIterator[pb.CheckRequest], call: Call
     ) -> AsyncIterator[pb.CheckResponse]:
-        """Inspect many over one stream."""
+        """Inspect many over one stream; each text is admitted by itself, so that rates hold on streams too."""
         async for request in requests:
             answer = self.check(request, call)
             yield answer if isinstance(answer, pb.CheckResponse) else await answer
@@ -71,8 +92,38 @@ class FilterService:
         """Filter a request, send it upstream, and yield the guarded answer."""
         if self._gateway is None:
             raise RpcError(Status.FAILED_PRECONDITION, "no upstream is configured; start with --upstream URL")
-        async for answer in forward(request, call, self._snapshot().filter, self._gateway):
+        async for answer in forward(request, call, self._snapshot().filter, self._gateway, self._guard):
             yield answer
+
+    def _admit(self, call: Call, scope: pb.Scope) -> tuple[Admission | None, pb.Scope]:
+        """Let a call in, under its authenticated name."""
+        guard = self._guard
+        if guard is None:
+            return None, scope
+        credentials = to_credentials(call, guard.key_header)
+        admission = guard.gatekeeper.admit(credentials, service="filter", route=scope.route)
+        if isinstance(admission, Refusal):
+            raise to_rpc_error(admission)
+        return admission, pb.Scope(
+            application=admission.grant.application, route=scope.route, conversation=scope.conversation
+        )
+
+    def _leave(self, admission: Admission | None) -> None:
+        if admission is not None and self._guard is not None:
+            self._guard.gatekeeper.leave(admission)
+
+    async def _until_done(self, admission: Admission | None, work: Awaitable[T]) -> T:
+        """Hold what a call was given until its work is done."""
+        try:
+            return await work
+        finally:
+            self._leave(admission)
+
+    def _own(self, scope: pb.Scope, shared: pb.Scope) -> pb.Scope:
+        """Return the scope of one text of a batch; the authenticated name wins over what the text says."""
+        if self._guard is None:
+            return scope
+        return pb.Scope(application=shared.application, route=scope.route, conversation=scope.conversation)
 
 
 def _waits(snapshot: Filters, scope: pb.Scope) -> bool:

@@ -8,9 +8,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from sidecar.adapters._pb import filter_pb2 as pb
+from sidecar.adapters.credentials import Guard, to_credentials
 from sidecar.adapters.messages import to_response
 from sidecar.adapters.rpc import Call, RpcError, Status
 from sidecar.core import api_errors
+from sidecar.core.entrance import Entrance
 from sidecar.core.exchange import (
     Action,
     BodyEvent,
@@ -66,9 +68,12 @@ class Gateway(Protocol):
 class _Exchange:
     """A transaction, and the answer that its actions make for the application."""
 
-    def __init__(self, filters: Callable[[str, str], Filter], request: pb.ForwardRequest) -> None:
-        caller = Caller(application=request.scope.application, modes=_MODES)
-        self._transaction = Transaction(filters, caller, report=self._report)
+    def __init__(
+        self, filters: Callable[[str, str], Filter], request: pb.ForwardRequest, entrance: Entrance | None
+    ) -> None:
+        self._filters = filters
+        self._entrance = entrance
+        self._begin_as(request.scope.application)
         self.path = request.path or "/"
         self.is_over = False
         self.has_begun = False
@@ -76,9 +81,19 @@ class _Exchange:
         self._headers: dict[str, str] = {}
         self._decisions: dict[Direction, Decision] = {}
 
+    def _begin_as(self, application: str) -> None:
+        self._transaction = Transaction(
+            self._filters, Caller(application=application, modes=_MODES), report=self._report
+        )
+
     def receive(self, event: Event) -> list[Action]:
-        """Take the next part; our own failure meets the policy."""
+        """Take the next part; the perimeter may refuse it, and our own failure meets the policy."""
+        fault = self._entrance.receive(event) if self._entrance else None
+        if self._entrance and event.direction == "request" and isinstance(event, HeadersEvent):
+            self._begin_as(self._entrance.application)
         try:
+            if fault:
+                return self._transaction.refuse(fault, event)
             return self._transaction.receive(event)
         except EngineError as error:
             return self._transaction.fail(error, event)
@@ -133,7 +148,11 @@ class _Exchange:
 
 
 async def forward(
-    request: pb.ForwardRequest, call: Call, filters: Callable[[str, str], Filter], gateway: Gateway
+    request: pb.ForwardRequest,
+    call: Call,
+    filters: Callable[[str, str], Filter],
+    gateway: Gateway,
+    guard: Guard | None = None,
 ) -> AsyncIterator[pb.ForwardResponse]:
     """Filter a request, send it upstream, and yield the guarded answer.
 
@@ -142,11 +161,33 @@ async def forward(
         call: gives the deadline that is handed on.
         filters: gives the filter of an application and route.
         gateway: where it goes.
+        guard: the perimeter; None: callers are believed.
 
     Raises:
         RpcError: the answer broke off after it had begun; never ends with OK in that case.
     """
-    exchange = _Exchange(filters, request)
+    entrance = _entrance(guard, call) if guard else None
+    try:
+        async for message in _forward(_Exchange(filters, request, entrance), request, call, gateway):
+            yield message
+    finally:
+        if entrance:
+            entrance.close()
+
+
+def _entrance(guard: Guard, call: Call) -> Entrance:
+    return Entrance(
+        guard.gatekeeper,
+        service="filter",
+        key_header=guard.key_header,
+        credentials=to_credentials(call, guard.key_header),
+        on_usage=guard.on_usage,
+    )
+
+
+async def _forward(
+    exchange: _Exchange, request: pb.ForwardRequest, call: Call, gateway: Gateway
+) -> AsyncIterator[pb.ForwardResponse]:
     headers = {name.lower(): value for name, value in request.headers.items()}
     method = request.method or "POST"
     head = HeadersEvent(

@@ -26,6 +26,7 @@ class Fault(msgspec.Struct, frozen=True):
         rules: ids of the rules that decided, if any did.
         place: JSON pointer to the text that decided, if any did.
         decision_id: names the decision in the audit log.
+        retry_after: seconds after which it may be tried again; 0 where waiting does not help.
     """
 
     status: int
@@ -34,6 +35,7 @@ class Fault(msgspec.Struct, frozen=True):
     rules: tuple[str, ...] = ()
     place: str = ""
     decision_id: str = ""
+    retry_after: float = 0.0
 
 
 def blocked(decision: Decision, *, direction: str, decision_id: str = "") -> Fault:

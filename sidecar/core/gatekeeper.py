@@ -68,31 +68,6 @@ class Gatekeeper(Protocol):
         ...
 
 
-class OpenGate:
-    """A gatekeeper that lets everyone in, under the name that callers give themselves."""
-
-    def admit(self, credentials: Credentials, *, service: str, route: str = "") -> Admission | Refusal:
-        """Let it in, as nobody in particular."""
-        del credentials, service, route
-        return _ANYONE
-
-    def weigh(self, admission: Admission, *, model: str, length: int, messages: int) -> Refusal | None:
-        """Set no limits."""
-        del admission, model, length, messages
-        return None
-
-    def charge(self, admission: Admission, usage: Usage) -> bool:
-        """Charge nothing."""
-        del admission, usage
-        return False
-
-    def leave(self, admission: Admission) -> None:
-        """Give back nothing."""
-
-
-_ANYONE = Admission(Grant(""))
-
-
 class _Meters:
     """The meters of one application."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -42,7 +43,7 @@ def reject(path: str, fault: Fault, metadata: Metadata = None) -> Reject:
     if fault.decision_id:
         headers.append(("x-sidecar-decision-id", fault.decision_id))
     if fault.status in _RETRIED:
-        headers.append(("retry-after", str(_RETRY_SECONDS)))
+        headers.append(("retry-after", str(max(_RETRY_SECONDS, math.ceil(fault.retry_after)))))
     return Reject(fault.status, fault.code, body, tuple(headers), metadata)
 
 

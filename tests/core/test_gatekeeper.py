@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.core.gatekeeper import Admission, MeteredGate, OpenGate, Quotas, Usage
+from sidecar.core.gatekeeper import Admission, MeteredGate, Quotas, Usage
 from sidecar.core.perimeter import Credentials, Gate, Grant, Perimeter, Refusal
 from sidecar.core.quota import Budget, Rate
 
@@ -111,15 +111,3 @@ def test_applications_without_quotas_are_free(clock):
     keeper = gate(clock, requests=Rate(1))
 
     assert [code(admit(keeper, "f")) for _ in range(5)] == [None] * 5
-
-
-def test_open_gate_lets_everyone_in():
-    """Without a perimeter file nobody is refused."""
-    keeper = OpenGate()
-    admission = keeper.admit(Credentials(), service="filter")
-    keeper.leave(admission)
-
-    assert [
-        keeper.weigh(admission, model="m", length=1, messages=1),
-        keeper.charge(admission, Usage()),
-    ] == [None, False]

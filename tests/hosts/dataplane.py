@@ -35,7 +35,11 @@ def bootstrap(port, addresses):
                 "initial_metadata": [{"key": "x-sidecar-responses", "value": "unguarded"}],
             },
             "message_timeout": "5s",
-            "processing_mode": {"response_header_mode": "SKIP", "request_body_mode": "BUFFERED", "response_body_mode": "NONE"},
+            "processing_mode": {
+                "response_header_mode": "SKIP",
+                "request_body_mode": "BUFFERED",
+                "response_body_mode": "NONE",
+            },
         },
     }
     router = {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{_FILTERS}.http.router.v3.Router"}}

@@ -1,0 +1,51 @@
+"""What a gRPC call shows of its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from sidecar.adapters.rpc import Call, RpcError, Status
+from sidecar.core.gatekeeper import Gatekeeper, Usage
+from sidecar.core.perimeter import Credentials, Refusal
+
+_STATUS = {
+    401: Status.UNAUTHENTICATED,
+    403: Status.PERMISSION_DENIED,
+    413: Status.RESOURCE_EXHAUSTED,
+    429: Status.RESOURCE_EXHAUSTED,
+}
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """The perimeter as adapters use it.
+
+    Args:
+        gatekeeper: admits, weighs, charges.
+        key_header: the metadata key, and HTTP header, that holds an API key.
+        on_usage: told what each answer used and whether a budget's soft threshold is reached.
+    """
+
+    gatekeeper: Gatekeeper
+    key_header: str
+    on_usage: Callable[[Usage, bool], None]
+
+
+def to_credentials(call: Call, key_header: str) -> Credentials:
+    """Read what a call shows: metadata, client certificate, address."""
+    metadata = call.metadata
+    scheme, _, token = str(metadata.get("authorization", "")).partition(" ")
+    peer = call.peer
+    return Credentials(
+        key=str(metadata.get(key_header, "")),
+        token=token if scheme.lower() == "bearer" else "",
+        identities=call.peer_identities,
+        address="" if peer.startswith("unix:") else peer,
+    )
+
+
+def to_rpc_error(refusal: Refusal) -> RpcError:
+    """Return a refusal as the status that gRPC callers understand."""
+    wait = f" Try again in {refusal.retry_after:.1f} s." if refusal.retry_after else ""
+    return RpcError(_STATUS[refusal.status], f"{refusal.code}: {refusal.message}{wait}")

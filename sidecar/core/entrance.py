@@ -1,0 +1,110 @@
+"""One HTTP exchange at the perimeter: admitted by its headers, weighed by its body, charged by its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sidecar.core.api_errors import Fault
+from sidecar.core.exchange import BodyEvent, Event, HeadersEvent, TrailersEvent
+from sidecar.core.gatekeeper import Admission, Gatekeeper, Usage
+from sidecar.core.perimeter import Credentials, Refusal
+from sidecar.core.usage import UsageMeter, read_request
+
+# Media types whose answers come line by line.
+_STREAMED = ("text/event-stream", "application/x-ndjson", "application/stream+json")
+
+
+class Entrance:
+    """Watches an exchange beside its transaction; what it refuses, the transaction refuses for it.
+
+    Args:
+        gatekeeper: admits, weighs, charges.
+        service: the gRPC service that the exchange came through.
+        key_header: the header that holds an API key.
+        credentials: what the connection itself shows; headers add to it.
+        on_usage: told what each answer used and whether a budget's soft threshold is reached.
+    """
+
+    def __init__(
+        self,
+        gatekeeper: Gatekeeper,
+        *,
+        service: str,
+        key_header: str,
+        credentials: Credentials,
+        on_usage: Callable[[Usage, bool], None],
+    ) -> None:
+        self._gatekeeper = gatekeeper
+        self._service = service
+        self._key_header = key_header
+        self._credentials = credentials
+        self._on_usage = on_usage
+        self._admission: Admission | None = None
+        self._path = ""
+        self._body: list[bytes] = []
+        self._meter: UsageMeter | None = None
+
+    @property
+    def application(self) -> str:
+        """The authenticated application; empty where nobody is asked to authenticate."""
+        return self._admission.grant.application if self._admission else ""
+
+    def receive(self, event: Event) -> Fault | None:
+        """Take the next part of the exchange; a fault refuses it."""
+        if event.direction == "response":
+            self._receive_answer(event)
+            return None
+        if isinstance(event, HeadersEvent):
+            return self._admit(event)
+        if isinstance(event, BodyEvent):
+            self._body.append(event.data)
+        is_whole = isinstance(event, TrailersEvent) or event.end
+        return self._weigh() if is_whole else None
+
+    def close(self) -> None:
+        """Charge what the answer used, and give back what the request held."""
+        admission, self._admission = self._admission, None
+        if admission is None:
+            return
+        if self._meter is not None:
+            usage = self._meter.finish()
+            self._on_usage(usage, self._gatekeeper.charge(admission, usage))
+        self._gatekeeper.leave(admission)
+
+    def _admit(self, event: HeadersEvent) -> Fault | None:
+        self._path = event.get(":path", "/").split("?", 1)[0]
+        scheme, _, token = event.get("authorization").partition(" ")
+        shown = Credentials(
+            key=event.get(self._key_header) or self._credentials.key,
+            # A bearer token with dots is a JWT; others are keys of the upstream, and none of our business.
+            token=token if scheme.lower() == "bearer" and token.count(".") == 2 else self._credentials.token,
+            identities=self._credentials.identities,
+            uid=self._credentials.uid,
+            address=self._credentials.address,
+            forwarded=",".join(event.all("x-forwarded-for")),
+        )
+        answer = self._gatekeeper.admit(shown, service=self._service, route=self._path)
+        if isinstance(answer, Refusal):
+            return to_fault(answer)
+        self._admission = answer
+        return None
+
+    def _weigh(self) -> Fault | None:
+        assert self._admission is not None
+        body = b"".join(self._body)
+        self._body.clear()
+        asked = read_request(body, self._path)
+        refused = self._gatekeeper.weigh(self._admission, model=asked.model, length=len(body), messages=asked.messages)
+        return to_fault(refused) if refused else None
+
+    def _receive_answer(self, event: Event) -> None:
+        if isinstance(event, HeadersEvent):
+            media = event.get("content-type").partition(";")[0].strip().lower()
+            self._meter = UsageMeter(is_streamed=media in _STREAMED)
+        elif isinstance(event, BodyEvent) and self._meter is not None:
+            self._meter.receive(event.data)
+
+
+def to_fault(refusal: Refusal) -> Fault:
+    """Return a refusal at the perimeter as a fault that is written in the caller's API shape."""
+    return Fault(refusal.status, refusal.code, refusal.message, retry_after=refusal.retry_after)
