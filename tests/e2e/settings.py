@@ -20,7 +20,6 @@ ENFORCING = {
 # A block would come too late: refused before the body is sent.
 UNSAFE = {
     "unsafe-none": Setting("NONE", "BUFFERED", override=False),
-    "unsafe-none-answer": Setting("BUFFERED", "NONE", override=False),
     "unsafe-partial": Setting("BUFFERED_PARTIAL", "BUFFERED", override=False),
     "unsafe-partial-answer": Setting("BUFFERED", "BUFFERED_PARTIAL", override=False),
     "unsafe-streamed": Setting("STREAMED", "BUFFERED", override=False),
@@ -40,7 +39,7 @@ ODD = {
     "mute": Setting("BUFFERED", "BUFFERED", disable_immediate_response=True),
     "allow-failure": Setting("BUFFERED", "BUFFERED", failure_mode_allow=True),
     "hurried": Setting("BUFFERED", "BUFFERED", metadata=[("x-sidecar-deadline", "0.001")]),
-    "request-only": Setting("BUFFERED", "NONE", override=False, metadata=[("x-sidecar-responses", "unguarded")]),
+    "request-only": Setting("BUFFERED", "NONE", override=False),
     "strict-application": Setting("BUFFERED", "BUFFERED", metadata=[("x-sidecar-application", "strict")]),
 }
 
