@@ -16,7 +16,7 @@ from sidecar.core.filter import Filter, Observer
 from sidecar.core.plan import GateTable, build_table, compile_plan
 from sidecar.model import TARGETS
 from sidecar.rules.bundle import Bundle, read_bundle
-from sidecar.rules.policy import Ner, PolicyDocument, Profile, applicable, read_policy, resolve
+from sidecar.rules.policy import Ner, Pii, PolicyDocument, Profile, applicable, read_policy, resolve
 
 if TYPE_CHECKING:
     from sidecar.backends.ner_recognizer import NamesRecognizer
@@ -152,9 +152,31 @@ def recognizers(policy: PolicyDocument, *, inline: bool = False) -> tuple[Recogn
     """Return the entity recognizers that a policy asks for.
 
     Raises:
-        ConfigError: a model does not load.
+        ConfigError: a recognizer file, a setting or a model cannot be used.
     """
-    return (_names(policy.ner, inline=inline),) if policy.ner.enabled else ()
+    patterns = (_patterns(policy.pii),) if policy.pii.enabled and _uses(policy, "pii") else ()
+    return (*patterns, _names(policy.ner, inline=inline)) if policy.ner.enabled else patterns
+
+
+def _uses(policy: PolicyDocument, family: str) -> bool:
+    return family in policy.families or any(family in override.families for override in policy.overrides)
+
+
+def _patterns(wanted: Pii) -> Recognizer:
+    # Imported where a policy asks for it: one without PII does not pay for Presidio.
+    from sidecar.backends.presidio_load import Settings  # noqa: PLC0415 - see above
+    from sidecar.backends.presidio_recognizer import PresidioRecognizer  # noqa: PLC0415 - see above
+
+    return PresidioRecognizer(
+        Settings(
+            languages=wanted.languages,
+            countries=wanted.countries,
+            files=wanted.recognizers,
+            allow_list=wanted.allow_list,
+            allow_list_match=wanted.allow_list_match,
+            score_threshold=wanted.score_threshold,
+        )
+    )
 
 
 # Snapshots with the same settings share their NER processes, which end with the last snapshot that holds them.

@@ -151,7 +151,8 @@ def _flags(gate: Gate) -> int:
         flags |= hyperscan.HS_FLAG_CASELESS
     if gate.literal:
         return flags
-    flags |= hyperscan.HS_FLAG_UTF8
+    if not gate.bytewise:
+        flags |= hyperscan.HS_FLAG_UTF8
     if gate.unicode:
         flags |= hyperscan.HS_FLAG_UCP
     if gate.prefilter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import regex
 
@@ -21,14 +21,17 @@ class ReScanner:
     """
 
     def __init__(self, gates: Sequence[Gate]) -> None:
-        self._searches = [_compile(gate).search for gate in gates]
+        self._searches = [(gate.bytewise, _compile(gate).search) for gate in gates]
 
     def scan(self, text: str) -> list[int]:
         """Return the indexes of the gates that match `text`."""
-        return [index for index, search in enumerate(self._searches) if search(text)]
+        as_bytes = text.encode()
+        return [
+            index for index, (bytewise, search) in enumerate(self._searches) if search(as_bytes if bytewise else text)
+        ]
 
 
-def _compile(gate: Gate) -> regex.Pattern[str] | re.Pattern[str]:
+def _compile(gate: Gate) -> regex.Pattern[Any] | re.Pattern[Any]:
     flags = regex.VERSION0
     if gate.caseless:
         flags |= regex.IGNORECASE
@@ -36,6 +39,7 @@ def _compile(gate: Gate) -> regex.Pattern[str] | re.Pattern[str]:
         flags |= regex.DOTALL
     if gate.multiline:
         flags |= regex.MULTILINE
-    flags |= regex.UNICODE if gate.unicode else regex.ASCII
+    if not gate.bytewise:
+        flags |= regex.UNICODE if gate.unicode else regex.ASCII
     expression = regex.escape(gate.expression) if gate.literal else gate.expression
-    return regex.compile(expression, flags)
+    return regex.compile(expression.encode() if gate.bytewise else expression, flags)

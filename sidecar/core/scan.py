@@ -27,6 +27,7 @@ class Gate(msgspec.Struct, frozen=True, gc=False):
         dotall: `.` matches line ends, too.
         multiline: `^` and `$` match at line ends, too.
         unicode: `\\w`, `\\d`, `\\s`, `\\b` and letter case follow Unicode.
+        bytewise: the expression is about the UTF-8 bytes of the text, not about its characters.
     """
 
     expression: str
@@ -36,6 +37,7 @@ class Gate(msgspec.Struct, frozen=True, gc=False):
     dotall: bool = False
     multiline: bool = False
     unicode: bool = False
+    bytewise: bool = False
 
 
 class Scanner(Protocol):

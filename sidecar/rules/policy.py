@@ -146,6 +146,28 @@ class Ner(Strict, frozen=True):
     deadline: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0
 
 
+class Pii(Strict, frozen=True):
+    """Which of Presidio's recognizers run; the family `pii` says what is done about their findings.
+
+    Args:
+        enabled: whether any of them runs.
+        languages: of the recognizers that Presidio runs by default.
+        countries: ISO 3166 codes; recognizers of these countries run, too, whatever their language.
+        recognizers: files of your own in Presidio's YAML format: patterns, deny lists, context words.
+        allow_list: texts that are no findings.
+        allow_list_match: whether an entry of `allow_list` is the whole finding, or a regular expression found in it.
+        score_threshold: findings below it are dropped before duplicates are.
+    """
+
+    enabled: bool = True
+    languages: tuple[str, ...] = ("en",)
+    countries: tuple[str, ...] = ()
+    recognizers: tuple[str, ...] = ()
+    allow_list: tuple[str, ...] = ()
+    allow_list_match: Literal["exact", "regex"] = "exact"
+    score_threshold: Fraction = 0.0
+
+
 class PolicyDocument(Strict, frozen=True):
     """The policy file."""
 
@@ -158,6 +180,7 @@ class PolicyDocument(Strict, frozen=True):
     limits: Limits = Limits()
     unreadable: Literal["block", "pass"] = "block"
     sanitise: Sanitising = Sanitising()
+    pii: Pii = Pii()
     ner: Ner = Ner()
     families: dict[str, FamilySettings] = {}
     overrides: tuple[Override, ...] = ()
