@@ -24,6 +24,7 @@ from sidecar.backends.audit_keys import load_signer
 from sidecar.backends.audit_log import AuditLog, AuditSettings
 from sidecar.backends.upstream import Upstream
 from sidecar.errors import SidecarError
+from sidecar.guard import load_guard
 from sidecar.hosts.listen import Listen, TcpAddress
 from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
 from sidecar.hosts.worker import Workload
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True):
         upstream: URL of the upstream gateway, for `Forward`; empty for none.
         audit: folder of the audit log; None for no log.
         audit_when_full: `block` or `drop`; see `AuditSettings`.
+        perimeter: the perimeter file; None: callers are believed.
         worker: which worker this is; each has a log of its own.
     """
 
@@ -49,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True):
     upstream: str = ""
     audit: Path | None = None
     audit_when_full: Literal["block", "drop"] = "block"
+    perimeter: Path | None = None
     worker: int = 0
 
 
@@ -67,6 +70,7 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     recorder = Recorder(metrics, _ids(given.worker), audit=audit, digest_key=_digest_key(given))
     live = Live(load_snapshot(given.options, recorder))
     _announce(metrics, live.current())
+    guard = load_guard(given.perimeter, metrics) if given.perimeter else None
     upstream = Upstream(given.upstream) if given.upstream else None
 
     async def reload() -> None:
@@ -96,7 +100,10 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     if audit is not None:
         audit.note("start", version=__version__, revision=live.current().bundle.rule_set.revision)
     return Workload(
-        methods=(*FilterService(live.current, upstream).methods(), *ExternalProcessor(live.current).methods()),
+        methods=(
+            *FilterService(live.current, upstream, guard).methods(),
+            *ExternalProcessor(live.current, guard=guard).methods(),
+        ),
         revision=lambda: live.current().bundle.rule_set.revision,
         reload=reload,
         close=close,

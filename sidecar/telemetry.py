@@ -42,6 +42,7 @@ class Metrics:
         )
         self.tokens = counter("tokens", "Tokens that upstreams reported.", ("kind",))
         self.cost = counter("cost", "Money spent by the price table, in its currency.")
+        self.budget_warnings = counter("budget_warnings", "Answers charged beyond a budget's soft threshold.")
         self.reloads = counter("reloads", "Rule updates, by outcome.", ("outcome",))
         self.shadow_differences = counter(
             "shadow_differences", "Verdicts of the shadow bundle that differ.", ("change",)

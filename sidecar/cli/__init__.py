@@ -21,6 +21,7 @@ _COMMANDS = {
     "serve": "sidecar.cli.serve",
     "inspect": "sidecar.cli.inspect",
     "rules": "sidecar.cli.rules",
+    "keys": "sidecar.cli.keys",
     "bench": "sidecar.cli.bench",
     "train": "sidecar.cli.train",
 }

@@ -74,6 +74,7 @@ def serve(
     tls: tuple[Path, Path] | None,
     client_ca: Path | None,
     admin: str,
+    perimeter: Path | None,
     audit: Path | None,
     audit_when_full: Literal["block", "drop"],
 ) -> None:
@@ -91,7 +92,7 @@ def serve(
         raise click.UsageError("--client-ca needs --tls")
     certificate = Tls(certificate=tls[0].absolute(), key=tls[1].absolute(), client_ca=client_ca) if tls else None
     listen = Listen(tuple(parse_address(address) for address in addresses), tls=certificate)
-    settings = Settings(Options(rules=rules, policy=_absolute(policy)), upstream, audit, audit_when_full)
+    settings = Settings(Options(rules=rules, policy=_absolute(policy)), upstream, audit, audit_when_full, perimeter)
     count = workers or len(os.sched_getaffinity(0))
     running = run(settings, listen, host=host, workers=count, pin=pin, say=_say, admin=_admin(admin))
     sys.exit(asyncio.run(running))
