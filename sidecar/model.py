@@ -64,12 +64,15 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
     Args:
         text: the text as the model will read it.
         target: one of `TARGETS`.
-        path: JSON pointer to the text; after `#`, a pointer inside JSON that is itself a string (tool-call arguments).
+        path: JSON pointer to the text; after `#`, a pointer inside JSON that is itself a string (tool-call arguments);
+            a `~` at its end means the key of the place, not its value.
+        start: findings begin here or later; what stands before was judged, and is context only.
     """
 
     text: str
     target: str
     path: str = ""
+    start: int = 0
 
     def __repr__(self) -> str:
         """Show place and length; text stays out of logs and tracebacks."""

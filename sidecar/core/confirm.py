@@ -88,10 +88,18 @@ def _confirm_rules(hit: Hits, plan: Plan) -> Iterator[Finding]:
 
 def match(rule: Rule, pattern: Pattern, view: View) -> Iterator[Finding]:
     """Look for one alternative of a rule in a view, whatever the gates said; at most `MATCH_LIMIT` findings."""
-    spans = _regex_spans(pattern.regex, rule, view.text) if pattern.regex else _keyword_spans(pattern, rule, view.text)
+    # The text itself is searched from where new text begins; other views are searched whole, and what is old dropped.
+    begin = view.segment.start if view.locate is None else 0
+    if pattern.regex:
+        spans = _regex_spans(pattern.regex, rule, view.text, begin)
+    else:
+        spans = _keyword_spans(pattern, rule, view.text, begin)
     for count, (start, end) in enumerate(spans, 1):
         if view.locate is not None:
             start, end = view.locate(start, end)  # noqa: PLW2901 - same span, mapped to the segment
+            if end <= view.segment.start:
+                continue
+            start = max(start, view.segment.start)  # noqa: PLW2901 - the part that is new
         yield Finding(
             rule=rule.id,
             family=rule.family,
@@ -108,20 +116,20 @@ def match(rule: Rule, pattern: Pattern, view: View) -> Iterator[Finding]:
             return
 
 
-def _regex_spans(regex: re.Pattern[str], rule: Rule, text: str) -> Iterator[tuple[int, int]]:
+def _regex_spans(regex: re.Pattern[str], rule: Rule, text: str, begin: int) -> Iterator[tuple[int, int]]:
     group: str | int = "secret" if "secret" in regex.groupindex else 0
-    for found in regex.finditer(text):
+    for found in regex.finditer(text, begin):
         if all(CHECKS[check.name](found[check.group] or "", check) for check in rule.confirm):
             yield found.span(group)
 
 
-def _keyword_spans(pattern: Pattern, rule: Rule, text: str) -> Iterator[tuple[int, int]]:
+def _keyword_spans(pattern: Pattern, rule: Rule, text: str, begin: int) -> Iterator[tuple[int, int]]:
     haystack = text.lower() if rule.caseless else text
     if len(haystack) != len(text):  # lowering İ adds a code point and would shift spans
         haystack = text
     for keyword in pattern.keywords:
         needle = keyword.lower() if rule.caseless else keyword
-        start = haystack.find(needle)
+        start = haystack.find(needle, begin)
         while start >= 0:
             yield start, start + len(needle)
             start = haystack.find(needle, start + len(needle))
@@ -136,7 +144,7 @@ def _recognise(hit: Hits, plan: Plan) -> Iterator[Finding]:
     segment = hit.view.segment
     for index, gates in fired.items():
         for found in plan.recognizers[index].find(segment.text, gates):
-            if plan.entities is None or found.entity in plan.entities:
+            if found.start >= segment.start and (plan.entities is None or found.entity in plan.entities):
                 yield _entity_finding(found, segment)
 
 

@@ -94,3 +94,24 @@ class Engine:
         findings = confirm(hits, lane.plans)
         scores = score(hits, findings)
         return decide(segments, findings, scores, lane.policies, revision=self.revision)
+
+    def judge_until(self, segment: Segment, lane: Lane, cut: int) -> tuple[Decision, int]:
+        """Inspect a text of which more may come, and decide about its beginning.
+
+        Args:
+            segment: the text so far; from `segment.start` on it is undecided.
+            lane: rules and policy of the caller.
+            cut: no match that begins before it can be completed or changed by what is still to come.
+
+        Returns:
+            The decision about what begins before the cut, and the cut, moved left out of any finding.
+        """
+        hits = scan(normalise((segment,)), self.scanner, self.signs)
+        if not hits:
+            return decide((), (), (), lane.policies, revision=self.revision), cut
+        findings = confirm(hits, lane.plans)
+        while straddling := [finding.start for finding in findings if finding.start < cut < finding.end]:
+            cut = min(straddling)
+        final = [finding for finding in findings if finding.start < cut]
+        scores = score(hits, final)
+        return decide((segment,), final, scores, lane.policies, revision=self.revision), cut

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sidecar.core import jsontext, parts
-from sidecar.core.fields import MEDIA, OPAQUE, ROLE, VOCABULARY, Field, Schema
+from sidecar.core.fields import DERIVED, MEDIA, OPAQUE, ROLE, VOCABULARY, Field, Schema
 from sidecar.errors import BodyTooLarge, MalformedBody
 from sidecar.model import Segment
 
@@ -21,7 +21,7 @@ _EMBEDDED_LIMIT = 3
 # An identifier is short and has no blanks; anything else at its place is read as text.
 _OPAQUE_LENGTH = 128
 # Keys up to this length, such as `id` or `x`, are names in any format; a text they are not.
-_SHORT_KEY = 3
+SHORT_KEY = 3
 _MEDIA_URL = re.compile(r"data:(?:image|audio|video)/[\w.+-]{1,40};base64,[A-Za-z0-9+/=_-]*+\Z")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{128,}+\Z")
 
@@ -194,7 +194,7 @@ class _Walk:
                 child = star
                 if key not in VOCABULARY:
                     step = f"{path}/{jsontext.escape_pointer(key)}"
-                    if len(key) > _SHORT_KEY:
+                    if len(key) > SHORT_KEY and star.target != DERIVED:
                         self.segments.append(Segment(key, star.target or self.other, step + jsontext.KEY_MARK))
             kind = type(item)
             if kind is str:
@@ -226,28 +226,31 @@ class _Walk:
     def text(self, text: str, node: Node, role: str, path: str, parent: dict[str, Any]) -> None:
         target = node.target
         if target == OPAQUE:
-            if _is_identifier(text):
+            if is_identifier(text):
                 return
             target = self.other
         elif target == ROLE:
             target = node.roles.get(role, self.other)
         elif target == MEDIA:
-            if _is_media(text, parent):
+            if is_media(text, parent):
                 return
             target = self.other
-        if node.embedded and text[:1] in "{[ \t\r\n" and path.count("#") < _EMBEDDED_LIMIT:
-            inner = _embedded(text, target, path)
+        elif target == DERIVED:
+            return
+        if node.embedded:
+            inner = embedded_segments(text, target, path)
             if inner is not None:
                 self.segments += inner
                 return
         self.segments.append(Segment(text, target, path))
 
 
-def _is_identifier(text: str) -> bool:
+def is_identifier(text: str) -> bool:
+    """Tell an identifier or a word of an enumeration from text: short, ASCII, no blanks."""
     return len(text) <= _OPAQUE_LENGTH and text.isascii() and text.isprintable() and " " not in text
 
 
-def _is_media(text: str, parent: dict[str, Any]) -> bool:
+def is_media(text: str, parent: dict[str, Any]) -> bool:
     """Tell base64 of pictures and sound from text; beside a textual media type it is text in disguise."""
     if _MEDIA_URL.match(text):
         return True
@@ -255,8 +258,10 @@ def _is_media(text: str, parent: dict[str, Any]) -> bool:
     return parent.get("type") != "text" and not declared.startswith("text/") and bool(_BASE64.match(text))
 
 
-def _embedded(text: str, target: str, path: str) -> list[Segment] | None:
+def embedded_segments(text: str, target: str, path: str) -> list[Segment] | None:
     """Read JSON inside a string; None where it is no JSON object or list, so that the string itself is the segment."""
+    if text[:1] not in "{[ \t\r\n" or path.count("#") >= _EMBEDDED_LIMIT:
+        return None
     raw = text.encode()
     try:
         value = jsontext.decode(raw)

@@ -11,6 +11,9 @@ OPAQUE = ""
 # In `Field.target`: base64 of pictures and sound, or a URL; a text unless it is media.
 MEDIA = "{media}"
 
+# In `Field.target`: says again, in other words, what a text says (token probabilities); gone where that is masked.
+DERIVED = "{derived}"
+
 
 class Field(msgspec.Struct, frozen=True):
     """A place that holds text.
@@ -18,7 +21,7 @@ class Field(msgspec.Struct, frozen=True):
     Args:
         pattern: a JSON pointer; `*` stands for every item of a list and every key of an object, a last `**` for
             everything below.
-        target: a target, `ROLE`, `OPAQUE` or `MEDIA`.
+        target: a target, `ROLE`, `OPAQUE`, `MEDIA` or `DERIVED`.
         embedded: whether the string may hold JSON of its own, whose strings are the segments.
     """
 

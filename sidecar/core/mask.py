@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sidecar.core import jsontext, parts
 from sidecar.core.decide import apply_edits
+from sidecar.core.fields import DERIVED
 from sidecar.errors import EngineError
 
 if TYPE_CHECKING:
@@ -37,8 +38,36 @@ def mask(body: bytes, edits: Sequence[Edit], schema: Schema) -> bytes:
     if syntax == "text":
         return apply_edits(body.decode("utf-8"), edits).encode()
     if syntax == "json":
-        return jsontext.edit_strings(body, edits)
+        return without_derived(jsontext.edit_strings(body, edits), schema)
     return _mask_parts(body, edits, parts.split(body, schema, syntax))
+
+
+def without_derived(body: bytes, schema: Schema) -> bytes:
+    """Take out what says again what was masked: token probabilities spell out every word.
+
+    Args:
+        body: an edited JSON document; it is written anew only where there is something to take out.
+        schema: its format.
+    """
+    patterns = [field.pattern.split("/")[1:-1] for field in schema.fields if field.target == DERIVED]
+    if not patterns or b"logprobs" not in body:
+        return body
+    root = jsontext.decode(body)
+    for steps in patterns:
+        _blank(root, steps)
+    return msgspec.json.encode(root)
+
+
+def _blank(value: Any, steps: Sequence[str]) -> None:
+    step, *rest = steps
+    if step == "*":
+        for item in value if type(value) is list else ():
+            _blank(item, rest)
+    elif type(value) is dict and value.get(step) is not None:
+        if rest:
+            _blank(value[step], rest)
+        else:
+            value[step] = None
 
 
 def _mask_parts(body: bytes, edits: Sequence[Edit], found: Sequence[parts.Part]) -> bytes:

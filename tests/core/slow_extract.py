@@ -3,7 +3,7 @@
 import json
 import re
 
-from sidecar.core.extract import _is_identifier, _is_media
+from sidecar.core.extract import is_identifier, is_media
 from sidecar.core.fields import MEDIA, OPAQUE, ROLE, VOCABULARY, Field
 from sidecar.core.jsontext import escape_pointer
 
@@ -39,11 +39,11 @@ def slow_extract(body, schema):
         field = lookup(path)
         target = field.target
         if target == OPAQUE:
-            if _is_identifier(value):
+            if is_identifier(value):
                 return
             target = schema.other
         if target == MEDIA:
-            if _is_media(value, parent):
+            if is_media(value, parent):
                 return
             target = schema.other
         if target == ROLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidecar.core.fields import MEDIA, OPAQUE, REQUEST_ROLES, ROLE, Field, Schema, below
+from sidecar.core.fields import DERIVED, MEDIA, OPAQUE, REQUEST_ROLES, ROLE, Field, Schema, below
 
 _TOOL = "request.tool_definition"
 
@@ -60,7 +60,7 @@ CHAT_RESPONSE = Schema(
         Field("/choices/*/message/tool_calls/*/function/arguments", "response.tool_call", embedded=True),
         Field("/choices/*/message/tool_calls/*/custom/input", "response.tool_call"),
         Field("/choices/*/message/function_call/arguments", "response.tool_call", embedded=True),
-        Field("/choices/*/logprobs/**", "response.text"),
+        Field("/choices/*/logprobs/**", DERIVED),
         Field("/choices/*/text", "response.text"),
     ),
     other="response.metadata",
@@ -179,6 +179,7 @@ def responses_output(prefix: str) -> tuple[Field, ...]:
     """Return the places of one list of output items, for answers and for the events that repeat them."""
     return (
         Field(f"{prefix}/content/**", "response.text"),
+        Field(f"{prefix}/content/*/logprobs/**", DERIVED),
         Field(f"{prefix}/summary/**", "response.reasoning"),
         Field(f"{prefix}/encrypted_content", MEDIA),
         Field(f"{prefix}/arguments", "response.tool_call", embedded=True),

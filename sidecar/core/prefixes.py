@@ -1,0 +1,424 @@
+"""What could still become a match: an automaton over the prefixes of every pattern, asked character by character.
+
+A streamed text may be released up to the earliest place from which some pattern could still be completed by what has
+not come yet. The patterns' own parse trees give a position automaton; each character steps the few starts that are
+alive. Everything that is not read exactly widens: more is held back, never less.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any
+
+# The parser has no public name; its tree is what `re` itself compiles.
+_parser: Any = importlib.import_module("re._parser")
+_constants: Any = importlib.import_module("re._constants")
+
+# Repeats are followed exactly up to this count (gaps between words), and count as endless beyond it.
+_EXACT_REPEATS = 128
+# States and characters that are remembered; texts in many scripts must not fill the memory.
+_REMEMBERED = 50_000
+_WORD = re.compile(r"\w")
+
+Matches = Callable[[str], bool]
+# What must hold where a match begins: given the character before (empty at the start of the text) and the first one.
+Guard = Callable[[str, str], bool]
+
+
+class Untranslatable(ValueError):
+    """A pattern uses something that is not read here; its user holds back by width instead."""
+
+
+class State:
+    """A set of places in patterns that one start may have reached."""
+
+    __slots__ = ("edges", "steps")
+
+    def __init__(self, edges: tuple[tuple[int, int], ...]) -> None:
+        # Pairs of (atom, place): with a character that the atom takes, the place is reached.
+        self.edges = edges
+        self.steps: dict[int | str, State] = {}
+
+
+DEAD = State(())
+
+
+class PrefixAutomaton:
+    """Tells from where on a text could still grow into a match of one of many patterns.
+
+    Args:
+        patterns: expressions as `re` reads them; case never counts here.
+        literals: texts that are patterns of their own.
+        width: code points of the longest match; a start further back is out of the question.
+
+    Raises:
+        Untranslatable: a pattern that `re` cannot read.
+    """
+
+    def __init__(self, patterns: Sequence[tuple[str, int]], literals: Sequence[str] = (), *, width: int) -> None:
+        self.width = width
+        self._atoms: list[Matches] = []
+        self._atom_of: dict[Any, int] = {}
+        # For each place: atoms with the places they lead to, and places that are reached without a character.
+        self._edges: list[list[tuple[int, int]]] = []
+        self._jumps: list[list[int]] = []
+        self._closures: dict[int, tuple[tuple[int, int], ...]] = {}
+        self._starts: list[tuple[int, tuple[Guard, ...]]] = []
+        self._known: dict[frozenset[int], State] = {}
+        self._opened: dict[tuple[str, str], State] = {}
+        self._forms: dict[str, str | tuple[str, ...]] = {}
+        self._sink = self._place()
+        self._any = self._atom("any", lambda _: True)
+        for pattern, flags in patterns:
+            self._add(pattern, flags)
+        for literal in literals:
+            self._add(re.escape(literal), 0)
+
+    # Asking
+
+    def advance(self, live: Live, text: str, begin: int) -> None:
+        """Step over the next characters of a text.
+
+        Args:
+            live: the starts that are alive; changed in place.
+            text: what came.
+            begin: the offset of its first character in the whole text.
+        """
+        starts, before = live.starts, live.before
+        forms, opened = self._forms, self._opened
+        for offset, character in enumerate(text, begin):
+            seen = forms.get(character)
+            if seen is None:
+                seen = self._read(character)
+            if character == " " and before != " ":
+                seen = " "
+            if isinstance(seen, tuple):
+                starts, before = self._branch(starts, before, seen, offset)
+                continue
+            after: dict[State, int] = {}
+            # Older starts come first, and stay first: of two in the same state, the older one is kept.
+            for state, start in starts.items():
+                stepped = state.steps.get(seen)
+                if stepped is None:
+                    stepped = self._step(state, seen)
+                if stepped is not DEAD and stepped not in after:
+                    after[stepped] = start
+            fresh = opened.get((before, seen))
+            if fresh is None:
+                fresh = self._open(before, seen)
+            if fresh is not DEAD and fresh not in after:
+                after[fresh] = offset
+            starts, before = after, seen
+        limit = begin + len(text) - self.width
+        live.before = before
+        live.starts = {state: start for state, start in starts.items() if start >= limit}
+
+    def _branch(
+        self, starts: dict[State, int], before: str, forms: tuple[str, ...], offset: int
+    ) -> tuple[dict[State, int], str]:
+        """Step over a character that transforms may show in several forms, or not at all."""
+        blank = forms[0].isspace()
+        if blank and before != " ":  # of several blanks, transforms may keep one
+            forms = forms[:-1]
+        after: dict[State, int] = {}
+        for state, start in starts.items():
+            for form in forms:
+                stepped = state
+                for unit in form:
+                    stepped = stepped.steps.get(unit) or self._step(stepped, unit)
+                if stepped is not DEAD:
+                    after.setdefault(stepped, start)
+        for form in forms:
+            stepped = (self._opened.get((before, form[:1])) or self._open(before, form[:1])) if form else DEAD
+            for unit in form[1:]:
+                stepped = stepped.steps.get(unit) or self._step(stepped, unit)
+            if stepped is not DEAD:
+                after.setdefault(stepped, offset)
+        return after, " " if blank else forms[0][-1:]
+
+    def _read(self, character: str) -> str | tuple[str, ...]:
+        """Return what a character is stepped as: one unit, or every form in which a transform may show it."""
+        if len(self._forms) >= _REMEMBERED:
+            self._forms.clear()
+        forms: list[str] = [character.lower() if character.isascii() else character]
+        if character.isspace():
+            return self._forms.setdefault(character, (character, "") if character == " " else (character, " ", ""))
+        if not character.isprintable() or unicodedata.combining(character):
+            forms.append("")
+        if not character.isascii():
+            forms.append(unicodedata.normalize("NFKC", character).casefold())
+            forms.append(_base(character))
+        distinct = tuple(dict.fromkeys(forms))
+        seen = distinct[0] if len(distinct) == 1 and len(distinct[0]) == 1 else distinct
+        self._forms[character] = seen
+        return seen
+
+    def _step(self, state: State, unit: str) -> State:
+        reached = frozenset(place for atom, place in state.edges if self._atoms[atom](unit))
+        stepped = state.steps[unit] = self._state(reached)
+        return stepped
+
+    def _open(self, before: str, unit: str) -> State:
+        """Return the state of a match that begins with a character behind another one."""
+        if len(self._opened) >= _REMEMBERED or len(self._known) >= _REMEMBERED:
+            self._opened.clear()
+            self._known.clear()
+        reached = frozenset(
+            place
+            for first, guards in self._starts
+            for atom, place in self._closure(first)
+            if self._atoms[atom](unit) and all(guard(before, unit) for guard in guards)
+        )
+        opened = self._opened[before, unit] = self._state(reached)
+        return opened
+
+    def _state(self, places: frozenset[int]) -> State:
+        """Return the state of a set of places; a state from which no character leads on is dead."""
+        known = self._known.get(places)
+        if known is None:
+            edges = tuple(dict.fromkeys(edge for place in sorted(places) for edge in self._closure(place)))
+            known = self._known[places] = State(edges) if edges else DEAD
+        return known
+
+    def _closure(self, place: int) -> tuple[tuple[int, int], ...]:
+        """Return the edges that leave a place, jumps followed."""
+        known = self._closures.get(place)
+        if known is None:
+            reached, stack = {place}, [place]
+            while stack:
+                for target in self._jumps[stack.pop()]:
+                    if target not in reached:
+                        reached.add(target)
+                        stack.append(target)
+            known = self._closures[place] = tuple(edge for item in sorted(reached) for edge in self._edges[item])
+        return known
+
+    # Building
+
+    def _place(self) -> int:
+        self._edges.append([])
+        self._jumps.append([])
+        return len(self._edges) - 1
+
+    def _atom(self, key: Any, matches: Matches) -> int:
+        index = self._atom_of.get(key)
+        if index is None:
+            index = self._atom_of[key] = len(self._atoms)
+            self._atoms.append(matches)
+        return index
+
+    def _add(self, pattern: str, flags: int) -> None:
+        try:
+            tree = _parser.parse(pattern, flags & (re.VERBOSE | re.MULTILINE | re.DOTALL))
+        except (re.error, OverflowError, RecursionError) as error:
+            raise Untranslatable(f"a pattern cannot be read: {type(error).__name__}") from None
+        first = self._place()
+        items, guards = _split_guards(list(tree))
+        self._starts.append((first, guards))
+        self._sequence(items, first, at_start=True)
+
+    def _sequence(self, items: Sequence[Any], place: int, *, at_start: bool = False) -> int:
+        for operation, argument in items:
+            place = self._item(str(operation), argument, place, at_start=at_start)
+            at_start = False
+        return place
+
+    def _item(self, operation: str, argument: Any, place: int, *, at_start: bool) -> int:
+        if operation in _ATOMS:
+            return self._character(operation, argument, place)
+        if operation in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            return self._repeat(argument, place, at_start=at_start)
+        if operation == "BRANCH":
+            return self._either([list(branch) for branch in argument[1]], place, at_start=at_start)
+        if operation == "SUBPATTERN":
+            return self._sequence(list(argument[3]), place, at_start=at_start)
+        if operation == "ATOMIC_GROUP":
+            return self._sequence(list(argument), place, at_start=at_start)
+        if operation == "AT":
+            # Whether it holds may depend on the next character, so one more is waited for.
+            self._edges[place].append((self._any, self._sink))
+            return place
+        if operation in ("ASSERT", "ASSERT_NOT"):
+            return self._look(argument, place)
+        if operation == "GROUPREF":
+            self._edges[place].append((self._any, place))
+            return place
+        if operation == "GROUPREF_EXISTS":
+            return self._either([list(argument[1]), list(argument[2] or ())], place, at_start=at_start)
+        raise Untranslatable(f"a pattern uses {operation}, which is not read here")
+
+    def _character(self, operation: str, argument: Any, place: int) -> int:
+        after = self._place()
+        self._edges[place].append((self._atom((operation, str(argument)), _matcher(operation, argument)), after))
+        return after
+
+    def _either(self, branches: Sequence[list[Any]], place: int, *, at_start: bool) -> int:
+        after = self._place()
+        for branch in branches:
+            begin = self._place()
+            self._jumps[place].append(begin)
+            self._jumps[self._sequence(branch, begin, at_start=at_start)].append(after)
+        return after
+
+    def _look(self, argument: tuple[int, Any], place: int) -> int:
+        """Follow what a look-ahead reads, beside what follows it; a look-behind has been read already."""
+        direction, inner = argument
+        if direction > 0:
+            begin = self._place()
+            self._jumps[place].append(begin)
+            end = self._sequence(list(inner), begin)
+            self._edges[end].append((self._any, self._sink))
+        return place
+
+    def _repeat(self, argument: tuple[int, Any, Any], place: int, *, at_start: bool) -> int:
+        low, high, inner = int(argument[0]), argument[1], list(argument[2])
+        endless = high is _constants.MAXREPEAT or int(high) > _EXACT_REPEATS
+        if at_start or _is_run(inner):
+            # Starts that differ only in how much of a run they have seen are one start: the first one.
+            low, endless = min(low, 1), endless or int(high) > 1
+        else:
+            low = min(low, _EXACT_REPEATS)
+        for _ in range(low):
+            place = self._sequence(inner, place, at_start=at_start)
+        if endless:
+            loop = self._place()
+            self._jumps[place].append(loop)
+            self._jumps[self._sequence(inner, loop)].append(loop)
+            return loop
+        after = self._place()
+        self._jumps[place].append(after)
+        for _ in range(int(high) - low):
+            place = self._sequence(inner, place)
+            self._jumps[place].append(after)
+        return after
+
+
+class Live:
+    """Where one text stands: the starts that could still become a match.
+
+    Args:
+        before: the character before the text; empty at its start.
+    """
+
+    __slots__ = ("before", "starts")
+
+    def __init__(self, before: str = "") -> None:
+        self.before = before
+        self.starts: dict[State, int] = {}
+
+    def earliest(self, default: int) -> int:
+        """Return the offset of the first start that is alive."""
+        return next(iter(self.starts.values()), default)
+
+
+_ATOMS = frozenset({"LITERAL", "NOT_LITERAL", "IN", "ANY"})
+_CATEGORIES: dict[str, Matches] = {
+    "CATEGORY_DIGIT": str.isdigit,
+    "CATEGORY_NOT_DIGIT": lambda c: not c.isdecimal() or not c.isascii(),
+    "CATEGORY_SPACE": lambda c: c.isspace() or c in "\x1c\x1d\x1e\x1f",
+    "CATEGORY_NOT_SPACE": lambda c: not c.isspace() or not c.isascii(),
+    "CATEGORY_WORD": lambda c: bool(_WORD.match(c)),
+    "CATEGORY_NOT_WORD": lambda c: not _WORD.match(c) or not c.isascii(),
+}
+
+
+def _base(character: str) -> str:
+    """Return a letter without its accents, as transforms that fold them show it."""
+    return unicodedata.normalize("NFKD", character)[:1].casefold()
+
+
+def _matcher(operation: str, argument: Any) -> Matches:
+    """Return a test that passes at least the characters of one step of a pattern, in any case."""
+    if operation == "ANY":
+        return lambda _: True
+    if operation == "LITERAL":
+        variants = _variants(chr(argument))
+        return lambda c: c in variants
+    if operation == "NOT_LITERAL":
+        return lambda c: c != chr(argument) or c.lower() != c.upper()
+    negated = bool(argument) and str(argument[0][0]) == "NEGATE"
+    tests = [_member(str(op), value) for op, value in argument if str(op) != "NEGATE"]
+    if negated:
+        # A letter is out only if both its cases are: without regard to case, a set may name one of them.
+        return lambda c: not all(any(test(variant) for test in tests) for variant in (c.lower(), c.upper()))
+    return lambda c: any(test(variant) for test in tests for variant in {c, c.lower(), c.upper()})
+
+
+def _member(operation: str, value: Any) -> Matches:
+    if operation == "LITERAL":
+        variants = _variants(chr(value))
+        return lambda c: c in variants
+    if operation == "RANGE":
+        low, high = value
+        return lambda c: len(c) == 1 and low <= ord(c) <= high
+    return _CATEGORIES.get(str(value), lambda _: True)
+
+
+def _variants(character: str) -> frozenset[str]:
+    """Return a character in every form in which a folded text may show it."""
+    plain = unicodedata.normalize("NFKC", character).casefold()
+    return frozenset({character, character.lower(), character.upper(), plain[:1]})
+
+
+def _is_run(inner: Sequence[Any]) -> bool:
+    """Tell whether a repeat is a run of one kind of character that ends at a blank, as words and numbers do."""
+    if len(inner) != 1 or str(inner[0][0]) not in _ATOMS:
+        return False
+    return not _matcher(str(inner[0][0]), inner[0][1])(" ")
+
+
+def _split_guards(items: list[Any]) -> tuple[list[Any], tuple[Guard, ...]]:
+    """Take the conditions on what stands before a match from its front."""
+    guards: list[Guard] = []
+    while items:
+        guard = _guard(str(items[0][0]), items[0][1])
+        if guard is None:
+            break
+        guards.append(guard)
+        items = items[1:]
+    return items, tuple(guards)
+
+
+def _is_word(character: str) -> bool:
+    return bool(_WORD.match(character))
+
+
+def _guard(operation: str, argument: Any) -> Guard | None:
+    if operation == "AT":
+        if str(argument) == "AT_BOUNDARY":
+            # Beside letters outside ASCII, `re.ASCII` and Unicode disagree; then a match may begin.
+            return lambda before, unit: not (before + unit).isascii() or _is_word(before) != _is_word(unit)
+        return (lambda _before, _unit: True) if str(argument).startswith("AT_BEGIN") else None
+    if operation in ("ASSERT", "ASSERT_NOT") and argument[0] < 0:
+        inner = list(argument[1])
+        if operation == "ASSERT_NOT" and len(inner) == 1 and str(inner[0][0]) in _ATOMS:
+            return _not_behind(_strict_matcher(str(inner[0][0]), inner[0][1]))
+        return lambda _before, _unit: True
+    return None
+
+
+def _not_behind(matches: Matches) -> Guard:
+    return lambda before, _unit: not before or not before.isascii() or not matches(before)
+
+
+def _strict_matcher(operation: str, argument: Any) -> Matches:
+    """Return a test that passes at most the characters of one step; `before` is folded, so both cases must pass."""
+    if operation == "ANY":
+        return lambda c: c != "\n"
+    if operation == "LITERAL":
+        return lambda c: c == chr(argument) and c.lower() == c.upper()
+    if operation == "NOT_LITERAL":
+        return lambda c: chr(argument) not in (c.lower(), c.upper())
+    negated = str(argument[0][0]) == "NEGATE"
+    tests = [_member(str(op), value) for op, value in argument if str(op) != "NEGATE"]
+
+    def inside(c: str) -> bool:
+        return all(any(test(variant) for test in tests) for variant in (c.lower(), c.upper()))
+
+    def outside(c: str) -> bool:
+        return not any(test(variant) for test in tests for variant in (c.lower(), c.upper()))
+
+    return outside if negated else inside

@@ -1,0 +1,90 @@
+"""What streams need of the rules: the automaton of everything that could still become a match, one for each target."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sidecar.core.prefixes import PrefixAutomaton, Untranslatable
+
+if TYPE_CHECKING:
+    from sidecar.core.confirm import Plan
+    from sidecar.core.engine import Lane
+
+# A match of a rule without a bound, or of a recognizer that does not say, is looked for in this many code points.
+WIDTH_LIMIT = 2048
+# What a recognizer finds, where it does not say: a run of words and numbers, as far as an address goes.
+RECOGNIZER_WIDTH = 320
+# Encoded text: what is inside is known only once the run has ended.
+_ENCODED = (
+    (r"[A-Za-z0-9+/_-]{16,1024}={0,2}", 0),
+    (r"(?:%[0-9a-f]{2}[\w.~-]{0,8}){3,64}", 0),
+    (r"(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\u\{[0-9a-f]{1,6}\}){2,64}", 0),
+    (r"(?:&#x?[0-9a-f]{1,8};){2,64}", 0),
+    (r"(?:[0-9a-f]{2}[ :]){8,128}", 0),
+)
+
+
+def prefixes_of(lane: Lane, target: str) -> PrefixAutomaton:
+    """Return the automaton for texts with one target; it is built once for each set of rules."""
+    known = _KNOWN.get(id(lane.plans))
+    if known is None or known[0] is not lane.plans:
+        if len(_KNOWN) >= _KEPT:
+            _KNOWN.clear()
+        known = _KNOWN[id(lane.plans)] = (lane.plans, {})
+    automaton = known[1].get(target)
+    if automaton is None:
+        automaton = known[1][target] = _build(*patterns_of(lane.plans[target]))
+    return automaton
+
+
+# By the identity of a lane's plans, which are kept beside it.
+_KNOWN: dict[int, tuple[Any, dict[str, PrefixAutomaton]]] = {}
+_KEPT = 256
+
+
+def patterns_of(plan: Plan) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...], int]:
+    """Return what a plan's matches look like: expressions with flags, literals, and the width of the longest match."""
+    patterns: dict[tuple[str, int], None] = dict.fromkeys(_ENCODED)
+    literals: dict[str, None] = {}
+    for candidate in dict.fromkeys(item for items in plan.candidates.values() for item in items):
+        if candidate.pattern.regex is None:
+            literals |= dict.fromkeys(candidate.pattern.keywords)
+        else:
+            patterns[candidate.pattern.regex.pattern, candidate.pattern.regex.flags] = None
+    if plan.recognizer_gates:
+        for recognizer in plan.recognizers:
+            patterns |= dict.fromkeys((shape, 0) for shape in getattr(recognizer, "shapes", (_ANYTHING,)))
+    widths = [width_of(pattern) for pattern, _ in patterns] + [len(literal) for literal in literals]
+    return tuple(patterns), tuple(literals), min(max(widths, default=1), WIDTH_LIMIT) + 1
+
+
+# Any run of words that an entity could be part of.
+_ANYTHING = rf"\S[\s\S]{{0,{RECOGNIZER_WIDTH}}}"
+
+
+def width_of(pattern: str) -> int:
+    """Return the code points of the longest match of an expression; `WIDTH_LIMIT` where there is no bound."""
+    try:
+        _, high = re._parser.parse(pattern).getwidth()  # type: ignore[attr-defined]  # noqa: SLF001 - the only source
+    except (re.error, OverflowError, RecursionError):
+        return WIDTH_LIMIT
+    return min(int(high), WIDTH_LIMIT)
+
+
+@lru_cache(maxsize=64)
+def _build(patterns: tuple[tuple[str, int], ...], literals: tuple[str, ...], width: int) -> PrefixAutomaton:
+    try:
+        return PrefixAutomaton(patterns, literals, width=width)
+    except Untranslatable:
+        readable = tuple(pattern for pattern in patterns if _is_readable(pattern))
+        return PrefixAutomaton((*readable, (_ANYTHING, 0)), literals, width=width)
+
+
+def _is_readable(pattern: tuple[str, int]) -> bool:
+    try:
+        PrefixAutomaton((pattern,), width=1)
+    except Untranslatable:
+        return False
+    return True
