@@ -30,15 +30,17 @@ def documents(framer, data):
 
 def joined(events, *path):
     """Concatenate the pieces at a place of the events."""
-    text = ""
-    for value in events:
-        for step in path:
-            if isinstance(value, list):
-                value = value[step] if isinstance(step, int) and step < len(value) else None
-            else:
-                value = value.get(step) if isinstance(value, dict) else None
-        text += value or ""
-    return text
+    return "".join(at(value, path) or "" for value in events)
+
+
+def at(value, path):
+    """Return what stands at a place of an event, if anything does."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
 
 
 def arguments_of(rng):
