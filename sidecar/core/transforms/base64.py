@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
     from sidecar.core.transforms.reading import Edit, Reading
 
-SIGNS = (Sign("[A-Za-z0-9+/_-]{20}"), Sign("[A-Za-z0-9+/]{12,19}="))
+# Bytes below 128 leave marks: of each group of four, the first letter is one of 32, the second and third are, too.
+_ASCII_GROUP = "[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
+SIGNS = (
+    Sign(f"(?:{_ASCII_GROUP}){{4}}", caseless=False),
+    Sign("[A-Za-z0-9+/_-]{40}"),  # text in other scripts
+    Sign("H4sI", literal=True, caseless=False),  # gzip
+)
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}(?:\r?\n[ \t]*[A-Za-z0-9+/_-]{4,}={0,2})*|[A-Za-z0-9+/]{12,}=")
 _PART = re.compile(r"[A-Za-z0-9+]{16,}={0,2}")
 _STANDARD = str.maketrans("-_", "+/", "=\r\n \t")

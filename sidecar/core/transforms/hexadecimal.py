@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Edit, Reading
 
 SIGNS = (
-    Sign("[0-9a-f]{16}"),
+    Sign("(?:[2-7][0-9a-f]){8}"),  # printable ASCII
+    Sign("[0-9a-f]{40}"),
     Sign(r"(?:[0-9a-f]{2}[ ,:\n-]){6}"),
     Sign(r"0x[0-9a-f]{2}[ ,:\n]{1,2}0x[0-9a-f]{2}[ ,:\n]{1,2}0x"),
 )

@@ -12,7 +12,8 @@ from sidecar.core.transforms.words import WORDS
 if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Reading
 
-SIGNS = (Sign(r"[a-z][0134578@$!|][a-z0-9@$!]"), Sign(r"[0134578@$!|][a-z0-9@$!|]{0,2}[a-z]"))
+# A digit between letters; `20th` and addresses are none. (`@` counts where the word ends like no domain does.)
+SIGNS = (Sign(r"[a-z][013457$!|][a-z]"), Sign(r"[a-z]@[a-z]{1,4}[ ,!?\n]"), Sign(r"[a-z][013457]{2}[a-z]"))
 _LOOKS = str.maketrans("0134578@$!|+692(", "oieastbasiltggzc")
 _OTHER = str.maketrans("0134578@$!|+692(", "oleastbasiltbqzc")
 _TOKEN = re.compile(rf"(?P<code>{CODE})|[A-Za-z0-9@$!|+]{{2,}}|(?<!\S)[@!](?=\s)")

@@ -22,8 +22,9 @@ _OBJECTS = "all|any|the|your|previous|prior|above|everything|system|instructions
 
 def _signs() -> Iterator[Sign]:
     # `ig-nore` is split anywhere; one expression for each way to halve a word keeps all of them bounded.
+    inner = _SIGN.replace("'", "")  # `you're` is not `your`
     for word in (*ANCHORS, *_COMMON):
-        gap = f"(?:{_SIGN}{{1,2}}|-\\r?\\n)" if word in _COMMON else f"(?:{_SIGN}{{1,2}}|-?\\r?\\n| )"
+        gap = f"(?:{inner}{{1,2}}|-\\r?\\n)" if word in _COMMON else f"(?:{_SIGN}{{1,2}}|-?\\r?\\n| )"
         for at in range(1, len(word)):
             yield Sign(f"{word[:at]}{gap}{word[at:]}")
     yield Sign(f"(?:{_VERBS})[._\\-*~|/+,:;]{{1,3}}(?:{_OBJECTS})")
