@@ -4,7 +4,7 @@ import json
 import re
 
 from sidecar.core.extract import is_identifier, is_media
-from sidecar.core.fields import MEDIA, OPAQUE, ROLE, VOCABULARY, Field
+from sidecar.core.fields import DERIVED, MEDIA, OPAQUE, ROLE, VOCABULARY, Field
 from sidecar.core.jsontext import escape_pointer
 
 _RANK = {"*": 1, "**": 2}
@@ -46,6 +46,8 @@ def slow_extract(body, schema):
             if is_media(value, parent):
                 return
             target = schema.other
+        if target == DERIVED:
+            return
         if target == ROLE:
             target = dict(schema.roles).get(role, schema.other)
         if field.embedded:
