@@ -9,9 +9,10 @@ from typing import TypeVar
 from sidecar.adapters._pb import filter_pb2 as pb
 from sidecar.adapters.credentials import Guard, to_credentials, to_rpc_error
 from sidecar.adapters.forward import Gateway, forward
+from sidecar.adapters.guard_stream import guard_stream
 from sidecar.adapters.messages import to_response
 from sidecar.adapters.rpc import Call, Method, RpcError, Shape, Status
-from sidecar.core.filter import Filters
+from sidecar.core.filter import Filter, Filters
 from sidecar.core.gatekeeper import Admission
 from sidecar.core.perimeter import Refusal
 from sidecar.core.schemas import request_schema, response_schema
@@ -47,6 +48,7 @@ class FilterService:
             Method(_SERVICE + "Check", Shape.UNARY, pb.CheckRequest, pb.CheckResponse, self.check),
             Method(_SERVICE + "CheckBatch", Shape.UNARY, pb.CheckBatchRequest, pb.CheckBatchResponse, self.check_batch),
             Method(_SERVICE + "CheckStream", Shape.BIDI, pb.CheckRequest, pb.CheckResponse, self.check_stream),
+            Method(_SERVICE + "GuardStream", Shape.BIDI, pb.GuardRequest, pb.GuardResponse, self.guard_stream),
             Method(_SERVICE + "Forward", Shape.SERVER_STREAM, pb.ForwardRequest, pb.ForwardResponse, self.forward),
         ]
 
@@ -87,6 +89,25 @@ class FilterService:
         async for request in requests:
             answer = self.check(request, call)
             yield answer if isinstance(answer, pb.CheckResponse) else await answer
+
+    async def guard_stream(
+        self, requests: AsyncIterator[pb.GuardRequest], call: Call
+    ) -> AsyncIterator[pb.GuardResponse]:
+        """Guard one streamed answer."""
+        held: list[Admission | None] = []
+        snapshot = self._snapshot()
+
+        def filters(scope: pb.Scope) -> Filter:
+            admission, own = self._admit(call, scope)
+            held.append(admission)
+            return snapshot.filter(own.application, own.route)
+
+        try:
+            async for answer in guard_stream(requests, filters):
+                yield answer
+        finally:
+            for admission in held:
+                self._leave(admission)
 
     async def forward(self, request: pb.ForwardRequest, call: Call) -> AsyncIterator[pb.ForwardResponse]:
         """Filter a request, send it upstream, and yield the guarded answer."""

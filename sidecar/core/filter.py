@@ -152,15 +152,35 @@ class Filter:
         decision, id_ = self.record(outcome.decision, body, direction=direction, schema_name=schema.name, begin=begin)
         return Outcome(decision, outcome.body if decision.verdict is not Verdict.BLOCK else body, id_)
 
+    def clock(self) -> float:
+        """Return the time that `record` measures from."""
+        return self._observer.clock()
+
     def record(
-        self, decision: Decision, content: bytes | str, *, direction: str, schema_name: str, begin: float
+        self,
+        decision: Decision,
+        content: bytes | str,
+        *,
+        direction: str,
+        schema_name: str,
+        begin: float,
+        length: int | None = None,
     ) -> tuple[Decision, str]:
         """Have a decision counted and recorded.
+
+        Args:
+            decision: what was decided.
+            content: what was inspected; empty where it streamed and was not kept.
+            direction: `request` or `response`.
+            schema_name: the message format.
+            begin: by `clock`.
+            length: of what was inspected, where `content` was not kept.
 
         Returns:
             The decision and its id; a refusal where it cannot be recorded and must be.
         """
-        occasion = Occasion(self._application, self._route, direction, schema_name, len(content))
+        size = len(content) if length is None else length
+        occasion = Occasion(self._application, self._route, direction, schema_name, size)
         observer = self._observer
         try:
             return decision, observer.observe(occasion, decision, content, observer.clock() - begin)

@@ -1,0 +1,109 @@
+"""`GuardStream`: an answer's chunks in, what may be shown out; it ends with OK only after a decision over the whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+
+from sidecar.adapters._pb import filter_pb2 as pb
+from sidecar.adapters.messages import to_response
+from sidecar.adapters.rpc import RpcError, Status
+from sidecar.core.dialects import dialect_for
+from sidecar.core.filter import Filter
+from sidecar.core.guard import OutputGuard, Stop, TextGuard
+from sidecar.core.schemas import request_schema
+from sidecar.model import Decision, Verdict
+
+_EVENTS = "text/event-stream"
+
+
+async def guard_stream(
+    requests: AsyncIterator[pb.GuardRequest], filters: Callable[[pb.Scope], Filter]
+) -> AsyncIterator[pb.GuardResponse]:
+    """Guard one streamed answer.
+
+    Args:
+        requests: the first one carries the scope; the last one says `finish`.
+        filters: gives the filter of a scope.
+
+    Raises:
+        RpcError: the stream broke off before `finish`, so that nothing was decided about the rest.
+    """
+    stream: _Stream | None = None
+    async for request in requests:
+        if stream is None:
+            stream = _open(request, filters(request.scope))
+        for answer in stream.take(request):
+            yield answer
+        if stream.is_over:
+            return
+    raise RpcError(Status.ABORTED, "the answer ended without `finish`; what was held back is not released")
+
+
+class _Stream:
+    """What both kinds of content have in common: bytes or text in, parts out, one decision at the end."""
+
+    def __init__(self, check: Filter, schema_name: str) -> None:
+        self._check = check
+        self._schema_name = schema_name
+        self._begin = check.clock()
+        self._length = 0
+        self.is_over = False
+
+    def take(self, request: pb.GuardRequest) -> Iterator[pb.GuardResponse]:
+        """Take a part; the last answer carries the decision."""
+        raise NotImplementedError
+
+    def _finish(self, decision: Decision) -> pb.GuardResponse:
+        self.is_over = True
+        decision, id_ = self._check.record(
+            decision, b"", direction="response", schema_name=self._schema_name, begin=self._begin, length=self._length
+        )
+        answer = to_response(decision)
+        answer.decision_id = id_
+        return pb.GuardResponse(finished=answer)
+
+
+class _TextStream(_Stream):
+    def __init__(self, check: Filter) -> None:
+        super().__init__(check, "text")
+        self._guard = TextGuard(check.engine, check.lane)
+
+    def take(self, request: pb.GuardRequest) -> Iterator[pb.GuardResponse]:
+        self._length += len(request.text)
+        shown = self._guard.receive(request.text)
+        if request.finish and self._guard.decision.verdict is not Verdict.BLOCK:
+            shown += self._guard.finish()
+        if shown:
+            yield pb.GuardResponse(text=shown)
+        if request.finish or self._guard.decision.verdict is Verdict.BLOCK:
+            yield self._finish(self._guard.decision)
+
+
+class _BodyStream(_Stream):
+    def __init__(self, check: Filter, route: str, media_type: str) -> None:
+        schema_name = request_schema(route).name
+        super().__init__(check, schema_name)
+        dialect = dialect_for(schema_name, media_type)
+        if dialect is None:
+            raise RpcError(Status.INVALID_ARGUMENT, "`content_type` names no stream of events; use Check for a whole body")
+        self._guard = OutputGuard(check.engine, check.lane, dialect)
+
+    def take(self, request: pb.GuardRequest) -> Iterator[pb.GuardResponse]:
+        self._length += len(request.body)
+        events = self._guard.receive(request.body)
+        if request.finish:
+            events += self._guard.finish()
+        stopped = False
+        for event in events:
+            stopped = stopped or isinstance(event, Stop)
+            if event.data:
+                yield pb.GuardResponse(body=event.data)
+        if request.finish or stopped:
+            yield self._finish(self._guard.decision)
+
+
+def _open(request: pb.GuardRequest, check: Filter) -> _Stream:
+    if request.WhichOneof("content") == "body" or request.content_type:
+        media_type = (request.content_type or _EVENTS).partition(";")[0].strip().lower()
+        return _BodyStream(check, request.scope.route, media_type)
+    return _TextStream(check)
