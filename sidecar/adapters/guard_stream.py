@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 
 from sidecar.adapters._pb import filter_pb2 as pb
 from sidecar.adapters.messages import to_response
@@ -32,7 +33,9 @@ async def guard_stream(
     async for request in requests:
         if stream is None:
             stream = _open(request, filters(request.scope))
-        for answer in stream.take(request):
+        # Where a filter waits for another process, such as the one of the NER model, the event loop must not.
+        waits = stream.waits
+        for answer in await asyncio.to_thread(stream.take, request) if waits else stream.take(request):
             yield answer
         if stream.is_over:
             return
@@ -46,10 +49,11 @@ class _Stream:
         self._check = check
         self._schema_name = schema_name
         self._begin = check.clock()
+        self.waits = check.lane.waits
         self._length = 0
         self.is_over = False
 
-    def take(self, request: pb.GuardRequest) -> Iterator[pb.GuardResponse]:
+    def take(self, request: pb.GuardRequest) -> list[pb.GuardResponse]:
         """Take a part; the last answer carries the decision."""
         raise NotImplementedError
 
@@ -68,15 +72,15 @@ class _TextStream(_Stream):
         super().__init__(check, "text")
         self._guard = TextGuard(check.engine, check.lane)
 
-    def take(self, request: pb.GuardRequest) -> Iterator[pb.GuardResponse]:
+    def take(self, request: pb.GuardRequest) -> list[pb.GuardResponse]:
         self._length += len(request.text)
         shown = self._guard.receive(request.text)
-        if request.finish and self._guard.decision.verdict is not Verdict.BLOCK:
+        if request.finish:
             shown += self._guard.finish()
-        if shown:
-            yield pb.GuardResponse(text=shown)
+        answers = [pb.GuardResponse(text=shown)] if shown else []
         if request.finish or self._guard.decision.verdict is Verdict.BLOCK:
-            yield self._finish(self._guard.decision)
+            answers.append(self._finish(self._guard.decision))
+        return answers
 
 
 class _BodyStream(_Stream):
@@ -85,21 +89,20 @@ class _BodyStream(_Stream):
         super().__init__(check, schema_name)
         dialect = dialect_for(schema_name, media_type)
         if dialect is None:
-            raise RpcError(Status.INVALID_ARGUMENT, "`content_type` names no stream of events; use Check for a whole body")
+            raise RpcError(
+                Status.INVALID_ARGUMENT, "`content_type` names no stream of events; use Check for a whole body"
+            )
         self._guard = OutputGuard(check.engine, check.lane, dialect)
 
-    def take(self, request: pb.GuardRequest) -> Iterator[pb.GuardResponse]:
+    def take(self, request: pb.GuardRequest) -> list[pb.GuardResponse]:
         self._length += len(request.body)
         events = self._guard.receive(request.body)
         if request.finish:
             events += self._guard.finish()
-        stopped = False
-        for event in events:
-            stopped = stopped or isinstance(event, Stop)
-            if event.data:
-                yield pb.GuardResponse(body=event.data)
-        if request.finish or stopped:
-            yield self._finish(self._guard.decision)
+        answers = [pb.GuardResponse(body=event.data) for event in events if event.data]
+        if request.finish or any(isinstance(event, Stop) for event in events):
+            answers.append(self._finish(self._guard.decision))
+        return answers
 
 
 def _open(request: pb.GuardRequest, check: Filter) -> _Stream:

@@ -7,6 +7,7 @@ import threading
 import grpc
 import pytest
 
+from sidecar.adapters._pb import filter_pb2 as pb
 from sidecar.adapters.filter_service import BATCH_LIMIT
 from sidecar.client import AsyncClient, Client
 from sidecar.gateway.demo import DemoUpstream
@@ -182,3 +183,57 @@ async def test_async_client(running):
         one, many = await asyncio.gather(client.check(ATTACK), client.check_many(["x", ATTACK]))
 
     assert [one.is_blocked, *(item.is_blocked for item in many)] == [True, False, True]
+
+
+def test_guard_releases_clean_text(client):
+    """What is clean comes out whole, whatever the chunks."""
+    text = "The capital of Peru is Lima. " * 5
+
+    assert text == "".join(client.guard(text[start : start + 3] for start in range(0, len(text), 3)))
+
+
+def test_guard_masks_in_mid_stream(client):
+    """A secret that is split over chunks is never shown."""
+    token = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6"
+    text = f"Use {token} to log in."
+    shown = "".join(client.guard(list(text)))
+
+    assert token not in shown
+    assert shown.startswith("Use <")
+    assert shown.endswith("> to log in.")
+
+
+def test_guard_of_events_keeps_them_valid(running):
+    """Server-sent events go through as events; a masked one stays JSON."""
+    token = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6"
+    events = [
+        {"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in ("key ", token[:9], token[9:], " ok")
+    ]
+    chunks = [f"data: {json.dumps(event)}\n\n".encode() for event in events] + [b"data: [DONE]\n\n"]
+    requests = [pb.GuardRequest(scope=pb.Scope(route=ROUTE), body=chunks[0])]
+    requests += [pb.GuardRequest(body=chunk) for chunk in chunks[1:]] + [pb.GuardRequest(finish=True)]
+    with grpc.insecure_channel(running.address) as channel:
+        call = channel.stream_stream(
+            "/sidecar.v1.FilterService/GuardStream", pb.GuardRequest.SerializeToString, pb.GuardResponse.FromString
+        )
+        answers = list(call(iter(requests), timeout=10))
+    lines = b"".join(answer.body for answer in answers).decode().split("\n\n")
+    shown = "".join(
+        json.loads(line[6:])["choices"][0]["delta"]["content"] for line in lines if line.startswith("data: {")
+    )
+
+    assert token not in shown
+    assert (shown.startswith("key <"), shown.endswith("> ok"), lines[-2]) == (True, True, "data: [DONE]")
+    assert answers[-1].finished.verdict == pb.VERDICT_MASK
+
+
+def test_guard_that_breaks_off_is_no_success(running):
+    """Without `finish` the stream ends with an error, and nothing held back is released."""
+    with grpc.insecure_channel(running.address) as channel:
+        call = channel.stream_stream(
+            "/sidecar.v1.FilterService/GuardStream", pb.GuardRequest.SerializeToString, pb.GuardResponse.FromString
+        )
+        with pytest.raises(grpc.RpcError) as caught:
+            list(call(iter([pb.GuardRequest(text="half an ans")]), timeout=10))
+
+    assert caught.value.code() is grpc.StatusCode.ABORTED
