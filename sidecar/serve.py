@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True):
         audit_when_full: `block` or `drop`; see `AuditSettings`.
         perimeter: the perimeter file; None: callers are believed.
         worker: which worker this is; each has a log of its own.
+        ext_proc: what Envoy's configuration cannot say itself; see `sidecar.adapters.extproc.read_settings`.
     """
 
     options: Options = Options()
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True):
     audit_when_full: Literal["block", "drop"] = "block"
     perimeter: Path | None = None
     worker: int = 0
+    ext_proc: dict[str, str] = {}
 
 
 def workload(settings: Mapping[str, Any]) -> Workload:
@@ -102,7 +104,7 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     return Workload(
         methods=(
             *FilterService(live.current, upstream, guard).methods(),
-            *ExternalProcessor(live.current, guard=guard).methods(),
+            *ExternalProcessor(live.current, given.ext_proc, guard=guard).methods(),
         ),
         revision=lambda: live.current().bundle.rule_set.revision,
         reload=reload,

@@ -33,10 +33,10 @@ from sidecar.core.exchange import (
 from sidecar.core.perimeter import Credentials
 from sidecar.core.refusal import METADATA_NAMESPACE
 from sidecar.core.transaction import Transaction
-from sidecar.errors import DeadlineExceeded
+from sidecar.errors import ConfigError, DeadlineExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from sidecar.adapters.credentials import Guard
     from sidecar.adapters.rpc import Answer, Call, Metadata
@@ -48,9 +48,17 @@ if TYPE_CHECKING:
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
 # Envoy's default `message_timeout` is 0.2 s. Configurations that raise it say so in this metadata of the gRPC stream.
-DEADLINE_KEY = "x-sidecar-deadline"
 DEADLINE_SECONDS = 0.15
-_SECONDS = re.compile(r"\d{1,4}(?:\.\d{1,6})?\Z", re.ASCII)
+# What Envoy's configuration may say about an exchange, as gRPC metadata `x-sidecar-KEY`, and what each value looks like.
+SETTINGS = {
+    "application": re.compile(r"[ -~]{1,200}\Z"),
+    "route": re.compile(r"[ -~]{1,1000}\Z"),
+    "deadline": re.compile(r"\d{1,4}(?:\.\d{1,6})?\Z", re.ASCII),
+    # Envoy has `allow_mode_override`.
+    "override": re.compile(r"allowed\Z"),
+    # Envoy does not send answers, and that is meant.
+    "responses": re.compile(r"unguarded\Z"),
+}
 # Longer inspections leave the event loop, so that other exchanges go on and the deadline can be kept.
 _INLINE_BYTES = 32 * 1024
 # Streams stay open while the upstream thinks, so this counts waiting ones, too.
@@ -87,38 +95,59 @@ def _headers(headers: pb.HeaderMap) -> Headers:
     return tuple((item.key.lower(), (item.raw_value.decode("latin-1") or item.value)) for item in headers.headers)
 
 
-def to_caller(request: pb.ProcessingRequest, metadata: Metadata) -> Caller:
-    """Read what Envoy's configuration says about the exchange from its first message and the stream's metadata.
+def read_settings(pairs: Iterable[str]) -> dict[str, str]:
+    """Read `KEY=VALUE` pairs: what every exchange has where Envoy's configuration does not say it.
+
+    Raises:
+        ConfigError: a key is unknown, or a value cannot be used.
+    """
+    settings: dict[str, str] = {}
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        if key not in SETTINGS or not SETTINGS[key].match(value):
+            known = ", ".join(SETTINGS)
+            raise ConfigError(
+                f"--ext-proc {pair}: give KEY=VALUE, KEY one of {known}; override=allowed, deadline=SECONDS"
+            )
+        settings[key] = value
+    return settings
+
+
+def settings_of(request: pb.ProcessingRequest, metadata: Metadata, defaults: Mapping[str, str]) -> dict[str, str]:
+    """Collect what Envoy's configuration says about the exchange; the client's headers never count.
+
+    Args:
+        request: the first message; earlier filters may have left dynamic metadata in it.
+        metadata: of the gRPC stream, `initial_metadata` of Envoy's `grpc_service`, which routes can override.
+        defaults: for what neither says.
+    """
+    forwarded = request.metadata_context.filter_metadata
+    dynamic = dict(forwarded[METADATA_NAMESPACE].items()) if METADATA_NAMESPACE in forwarded else {}
+    found = {
+        key: str(metadata.get(f"x-sidecar-{key}") or dynamic.get(key) or defaults.get(key, "")) for key in SETTINGS
+    }
+    return {key: value for key, value in found.items() if SETTINGS[key].match(value)}
+
+
+def to_caller(request: pb.ProcessingRequest, settings: Mapping[str, str]) -> Caller:
+    """Say what is known of the exchange before it begins.
 
     Args:
         request: the first message.
-        metadata: of the gRPC stream: `initial_metadata` of Envoy's `grpc_service`, which routes can override.
+        settings: as `settings_of` collects them.
     """
     modes = Modes()
     if request.HasField("protocol_config"):
         config = request.protocol_config
         modes = Modes(BodyMode(config.request_body_mode), BodyMode(config.response_body_mode))
-    # Earlier filters and routes may say it as dynamic metadata (`metadata_options.forwarding_namespaces`).
-    forwarded = request.metadata_context.filter_metadata
-    dynamic = dict(forwarded[METADATA_NAMESPACE].items()) if METADATA_NAMESPACE in forwarded else {}
-
-    def setting(key: str) -> str:
-        return str(metadata.get(f"x-sidecar-{key}") or dynamic.get(key, ""))
-
     return Caller(
-        application=setting("application"),
-        route=setting("route"),
+        application=settings.get("application", ""),
+        route=settings.get("route", ""),
         modes=modes,
         observe=request.observability_mode,
-        overridable=setting("override") == "allowed",
-        guard_response=setting("responses") != "unguarded",
+        overridable="override" in settings,
+        guard_response="responses" not in settings,
     )
-
-
-def to_deadline(metadata: Metadata) -> float:
-    """Return how many seconds one answer may take; below Envoy's `message_timeout`, so that we write the refusal."""
-    text = str(metadata.get(DEADLINE_KEY, ""))
-    return float(text) if _SECONDS.match(text) else DEADLINE_SECONDS
 
 
 # Actions out
@@ -204,6 +233,7 @@ class ExternalProcessor:
 
     Args:
         snapshot: gives the snapshot of the moment; a stream keeps the one it began with.
+        defaults: settings of every exchange where Envoy does not say them; see `read_settings`.
         report: called with the caller, the direction, the format and each decision.
         stream_limit: the most streams at once; the next one is answered with 503, as a gRPC error could fail open.
         guard: the perimeter for the HTTP clients behind Envoy; None: they are believed.
@@ -212,6 +242,7 @@ class ExternalProcessor:
     def __init__(
         self,
         snapshot: Callable[[], Filters],
+        defaults: Mapping[str, str] | None = None,
         report: Callable[[Caller, Direction, Schema, Decision], None] | None = None,
         *,
         stream_limit: int = STREAM_LIMIT,
@@ -219,6 +250,7 @@ class ExternalProcessor:
     ) -> None:
         self._guard = guard
         self._snapshot = snapshot
+        self._defaults = defaults or {}
         self._report = report
         self._stream_limit = stream_limit
         self._streams = 0
@@ -267,11 +299,12 @@ class ExternalProcessor:
         fault = entrance.receive(event) if entrance else None
         if self._streams > self._stream_limit:
             fault = _OVERLOADED
-        caller = to_caller(first, call.metadata)
+        settings = settings_of(first, call.metadata, self._defaults)
+        caller = to_caller(first, settings)
         if entrance:
             caller = msgspec.structs.replace(caller, application=entrance.application)
         transaction = self._begin(caller)
-        deadline = to_deadline(call.metadata)
+        deadline = float(settings.get("deadline", DEADLINE_SECONDS))
         for action in transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline):
             yield to_response(action)
         coming: asyncio.Future[pb.ProcessingRequest | None] | None = None

@@ -11,6 +11,7 @@ from typing import Literal
 import click
 
 from sidecar import __version__
+from sidecar.adapters.extproc import read_settings
 from sidecar.app import Options
 from sidecar.hosts.listen import Listen, TcpAddress, Tls, parse_address
 from sidecar.serve import Settings
@@ -62,6 +63,12 @@ from sidecar.serve import serve as run
     show_default=True,
     help="When the log cannot be written: refuse messages, or drop records and count them.",
 )
+@click.option(
+    "--ext-proc",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="What Envoy's own configuration does not say: application, route, deadline, override, responses (docs/envoy).",
+)
 def serve(
     *,
     addresses: tuple[str, ...],
@@ -77,6 +84,7 @@ def serve(
     perimeter: Path | None,
     audit: Path | None,
     audit_when_full: Literal["block", "drop"],
+    ext_proc: tuple[str, ...],
 ) -> None:
     """Serve the gRPC API, Envoy's ext_proc included.
 
@@ -92,7 +100,14 @@ def serve(
         raise click.UsageError("--client-ca needs --tls")
     certificate = Tls(certificate=tls[0].absolute(), key=tls[1].absolute(), client_ca=client_ca) if tls else None
     listen = Listen(tuple(parse_address(address) for address in addresses), tls=certificate)
-    settings = Settings(Options(rules=rules, policy=_absolute(policy)), upstream, audit, audit_when_full, perimeter)
+    settings = Settings(
+        Options(rules=rules, policy=_absolute(policy)),
+        upstream,
+        audit,
+        audit_when_full,
+        perimeter,
+        ext_proc=read_settings(ext_proc),
+    )
     count = workers or len(os.sched_getaffinity(0))
     running = run(settings, listen, host=host, workers=count, pin=pin, say=_say, admin=_admin(admin))
     sys.exit(asyncio.run(running))

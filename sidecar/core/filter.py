@@ -187,6 +187,11 @@ class Filter:
         except EngineError as error:
             return self.fail(error, direction), ""
 
+    def refuse_unread(self, error: InputError, *, direction: str, schema_name: str) -> tuple[Decision, str]:
+        """Decide about a message that was not even taken in, have that recorded, and return it with its id."""
+        begin = self._observer.clock()
+        return self.record(self.refuse(error), b"", direction=direction, schema_name=schema_name, begin=begin)
+
     def open_stream(self, path: str, content_type: str) -> AnswerStream | None:
         """Return a guard for an answer that is streamed; None for one that is judged whole."""
         del self, path, content_type

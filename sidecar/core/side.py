@@ -75,6 +75,8 @@ class Side:
         self.mode = mode
         self.phase = Phase.HEADERS
         self.headers = HeadersEvent(direction, ())
+        # Names what was decided, for callers, access logs and the audit log.
+        self.decision_id = ""
         self.edits = NO_EDITS
         self.override: Modes | None = None
         # Bytes that are kept until the body is complete; a stream keeps its own.

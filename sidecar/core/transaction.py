@@ -66,13 +66,14 @@ class Transaction:
     ) -> None:
         self._filters = filters
         self._caller = caller
-        self._exchange_id = exchange_id
         self._report = report
         # Known from the first headers on; every other step comes after them.
         self._filter: Filter
         self._path = ""
         self._request = Side("request", caller.modes.request)
         self._response = Side("response", caller.modes.response)
+        for side in (self._request, self._response):
+            side.decision_id = f"{exchange_id}.{side.direction}" if exchange_id else ""
         self._ended = False
 
     def receive(self, event: Event) -> list[Action]:
@@ -273,10 +274,11 @@ class Transaction:
             raise MalformedBody(f"{len(data)} bytes came where content-length promises {side.declared}")
         schema = body_format.body_schema(side.direction, self._path, side.headers)
         outcome = self._filter.check_body(data, schema, side.direction)
+        side.decision_id = outcome.id or side.decision_id
         return outcome.decision, outcome.body, self._publish(side, schema, outcome.decision)
 
     def _block(self, side: Side, decision: Decision, metadata: Metadata) -> list[Action]:
-        fault = refusal.explain(decision, direction=side.direction, decision_id=self._decision_id(side))
+        fault = refusal.explain(decision, direction=side.direction, decision_id=side.decision_id)
         if not side.has_begun:
             return [refusal.reject(self._path, fault, metadata)]
         # STREAMED: the status has left, the body is ours to replace.
@@ -362,8 +364,10 @@ class Transaction:
         return side.release(data, end=event.end, metadata=metadata)
 
     def _unreadable(self, side: Side, event: Event, error: InputError) -> list[Action]:
-        decision = self._filter.refuse(error)
-        metadata = self._publish(side, Schema(name=request_schema(self._path).name), decision)
+        schema = Schema(name=request_schema(self._path).name)
+        decision, id_ = self._filter.refuse_unread(error, direction=side.direction, schema_name=schema.name)
+        side.decision_id = id_ or side.decision_id
+        metadata = self._publish(side, schema, decision)
         if decision.verdict is Verdict.BLOCK and not side.watching:
             return self._block(side, decision, metadata)
         return self._pass(side, event, metadata)
@@ -375,9 +379,6 @@ class Transaction:
     def _is_probe(self) -> bool:
         return self._path == SELFTEST_PATH
 
-    def _decision_id(self, side: Side) -> str:
-        return f"{self._exchange_id}.{side.direction}" if self._exchange_id else ""
-
     def _publish(self, side: Side, schema: Schema, decision: Decision) -> Metadata:
         if self._report is not None:
             self._report(side.direction, schema, decision)
@@ -385,7 +386,7 @@ class Transaction:
             decision,
             direction=side.direction,
             format_=schema.name,
-            decision_id=self._decision_id(side),
+            decision_id=side.decision_id,
             shadow=side.watching,
         )
 
