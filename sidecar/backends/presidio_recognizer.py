@@ -21,6 +21,7 @@ from sidecar.backends.phone_numbers import quickened, shortest_numbers
 from sidecar.backends.plain_nlp import PlainArtifacts, PlainNlpEngine
 from sidecar.backends.presidio_gates import ALWAYS, PatternGate
 from sidecar.backends.presidio_windows import CHUNK, WHOLE, Scope, chunks, run_scope, scope_of
+from sidecar.backends.widening import readable
 from sidecar.core.scan import Found, Gate
 from sidecar.errors import EngineError, RecognizerError
 
@@ -28,6 +29,8 @@ from sidecar.errors import EngineError, RecognizerError
 PIECE_SECONDS = 2.0
 # Distinct combinations of patterns that fire together are few; beyond this many the memory of them starts anew.
 _SCOPES_KEPT = 512
+# What an entity of a recognizer that does not say may look like.
+_ANYTHING = r"\S[\s\S]{0,320}"
 
 
 class PresidioRecognizer:
@@ -35,6 +38,10 @@ class PresidioRecognizer:
 
     Args:
         settings: which recognizers run, and how.
+
+    Attributes:
+        gates: what must be in a text for any of them to find something.
+        shapes: expressions of `re` that entities match, for streams: what could still become one is held back.
 
     Raises:
         ConfigError: a recognizer file or a setting cannot be used.
@@ -50,6 +57,7 @@ class PresidioRecognizer:
         self._engines = {language: self._engine(presidio, language, settings) for language in languages}
         gates, self._users = _index(self._sources)
         self.gates: Sequence[Gate] = gates
+        self.shapes = tuple(dict.fromkeys(shape for source in self._sources for shape in source.shapes))
 
     def _engine(self, presidio: presidio_load.Presidio, language: str, settings: presidio_load.Settings) -> Any:
         registry = _Selection(presidio.recognizers, [language])
@@ -132,12 +140,20 @@ class _Source:
         gates: one for each pattern; for other recognizers, one for each reason to ask them.
         scope: where to look when it is no pattern recognizer.
         divisible: whether its patterns may run apart.
+        shapes: what its entities match, as `re` reads it.
     """
 
     def __init__(
-        self, recognizer: Any, gates: Sequence[PatternGate], *, scope: Scope = WHOLE, divisible: bool = False
+        self,
+        recognizer: Any,
+        gates: Sequence[PatternGate],
+        *,
+        scope: Scope = WHOLE,
+        divisible: bool = False,
+        shapes: Sequence[str] = (_ANYTHING,),
     ) -> None:
         self.recognizer = recognizer
+        self.shapes = shapes
         self.gates = gates
         self._scope = scope
         self._divisible = divisible
@@ -247,7 +263,8 @@ def _pattern_source(recognizer: Any) -> _Source:
     own = copy.copy(recognizer)
     own.patterns = [_bounded(pattern, own.global_regex_flags) for pattern in recognizer.patterns]
     gates = [presidio_gates.gate_of(pattern.regex, own.global_regex_flags) for pattern in own.patterns]
-    return _Source(own, gates, divisible=True)
+    shapes = [readable(pattern.regex, own.global_regex_flags) or _ANYTHING for pattern in own.patterns]
+    return _Source(own, gates, divisible=True, shapes=shapes)
 
 
 def _bounded(pattern: Any, flags: int) -> Any:
@@ -265,7 +282,7 @@ def _phone_source(recognizer: Any) -> _Source:
     scope = run_scope(locate, presidio_gates.phone_alphabet(library.pattern), reach=1)
     own = copy.copy(recognizer)
     own.__class__ = quickened(type(recognizer))
-    return _Source(own, [PatternGate(gate) for gate in gates], scope=scope)
+    return _Source(own, [PatternGate(gate) for gate in gates], scope=scope, shapes=[library.pattern.pattern])
 
 
 def _index(sources: Sequence[_Source]) -> tuple[list[Gate], Mapping[int, Sequence[tuple[int, int]]]]:

@@ -125,6 +125,15 @@ def widen(pattern: str, flags: int) -> Widened:
     return Widened(node, _bounded(high), _reach(tree), reader.digits)
 
 
+def readable(pattern: str, flags: int) -> str | None:
+    """Return a pattern of the module `regex` as `re` reads it, inline flags aside; None where it cannot."""
+    try:
+        _parse(pattern, flags)
+    except Untranslatable:
+        return None
+    return _INLINE_FLAGS.sub("", pattern)
+
+
 def _parse(pattern: str, flags: int) -> Any:
     if flags & ~int(_KNOWN_FLAGS) or _APPROXIMATE.search(pattern):
         raise Untranslatable("flags or approximate matching")
