@@ -49,6 +49,9 @@ class NamesRecognizer:
     # The scanner cannot know names: any letter asks this recognizer, whose own gate looks closer.
     gates: Sequence[Gate] = (Gate("[a-z]", literal=False), Gate(r"[^\x00-\x7f]", literal=False, caseless=False))
 
+    # For streams: a name ends within its clause, and the words behind it help to tell what it is.
+    shapes = (r"\w[^\n!?;]{0,96}",)
+
     def __init__(self, source: Answering, gate: NameGate | None = None) -> None:
         self._source = source
         self._gate = gate
