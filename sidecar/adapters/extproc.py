@@ -6,11 +6,13 @@ import asyncio
 import functools
 import re
 import secrets
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sidecar.adapters._pb import external_processor_pb2 as pb
+from sidecar.adapters.extproc_clean import prepared
 from sidecar.adapters.rpc import Method, Shape
 from sidecar.core.api_errors import Fault
 from sidecar.core.entrance import Entrance
@@ -59,11 +61,13 @@ SETTINGS = {
     # Envoy does not send answers, and that is meant.
     "responses": re.compile(r"unguarded\Z"),
 }
+_SETTING_NAMES = tuple((key, f"x-sidecar-{key}") for key in SETTINGS)
 # Longer inspections leave the event loop, so that other exchanges go on and the deadline can be kept.
 _INLINE_BYTES = 32 * 1024
 # Streams stay open while the upstream thinks, so this counts waiting ones, too.
 STREAM_LIMIT = 4096
 
+_MODES = tuple(BodyMode)
 _WIRE_MODES = (pb.NONE, pb.STREAMED, pb.BUFFERED, pb.BUFFERED_PARTIAL, pb.FULL_DUPLEX_STREAMED, pb.GRPC)
 _REPLACE = pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 
@@ -92,7 +96,7 @@ def to_event(request: pb.ProcessingRequest) -> Event:
 
 def _headers(headers: pb.HeaderMap) -> Headers:
     # Latin-1 gives every byte back; header text is ASCII where it matters here (RFC 9110, section 5.5).
-    return tuple((item.key.lower(), (item.raw_value.decode("latin-1") or item.value)) for item in headers.headers)
+    return tuple([(item.key.lower(), (item.raw_value.decode("latin-1") or item.value)) for item in headers.headers])
 
 
 def read_settings(pairs: Iterable[str]) -> dict[str, str]:
@@ -113,7 +117,7 @@ def read_settings(pairs: Iterable[str]) -> dict[str, str]:
     return settings
 
 
-def settings_of(request: pb.ProcessingRequest, metadata: Metadata, defaults: Mapping[str, str]) -> dict[str, str]:
+def settings_of(request: pb.ProcessingRequest, metadata: Metadata, defaults: Mapping[str, str]) -> Mapping[str, str]:
     """Collect what Envoy's configuration says about the exchange; the client's headers never count.
 
     Args:
@@ -121,12 +125,20 @@ def settings_of(request: pb.ProcessingRequest, metadata: Metadata, defaults: Map
         metadata: of the gRPC stream, `initial_metadata` of Envoy's `grpc_service`, which routes can override.
         defaults: for what neither says.
     """
-    forwarded = request.metadata_context.filter_metadata
-    dynamic = dict(forwarded[METADATA_NAMESPACE].items()) if METADATA_NAMESPACE in forwarded else {}
-    found = {
-        key: str(metadata.get(f"x-sidecar-{key}") or dynamic.get(key) or defaults.get(key, "")) for key in SETTINGS
-    }
-    return {key: value for key, value in found.items() if SETTINGS[key].match(value)}
+    dynamic: dict[str, Any] = {}
+    if request.HasField("metadata_context"):
+        forwarded = request.metadata_context.filter_metadata
+        dynamic = dict(forwarded[METADATA_NAMESPACE].items()) if METADATA_NAMESPACE in forwarded else {}
+    return _valid(
+        tuple([str(metadata.get(name) or dynamic.get(key) or defaults.get(key, "")) for key, name in _SETTING_NAMES])
+    )
+
+
+# Settings come from configuration: few differ, and all streams of a route have the same.
+@functools.lru_cache(1024)
+def _valid(values: tuple[str, ...]) -> Mapping[str, str]:
+    found = zip(SETTINGS, values, strict=True)
+    return MappingProxyType({key: value for key, value in found if SETTINGS[key].match(value)})
 
 
 def to_caller(request: pb.ProcessingRequest, settings: Mapping[str, str]) -> Caller:
@@ -139,7 +151,7 @@ def to_caller(request: pb.ProcessingRequest, settings: Mapping[str, str]) -> Cal
     modes = Modes()
     if request.HasField("protocol_config"):
         config = request.protocol_config
-        modes = Modes(BodyMode(config.request_body_mode), BodyMode(config.response_body_mode))
+        modes = Modes(_MODES[config.request_body_mode], _MODES[config.response_body_mode])
     return Caller(
         application=settings.get("application", ""),
         route=settings.get("route", ""),
@@ -306,7 +318,7 @@ class ExternalProcessor:
         transaction = self._begin(caller)
         deadline = float(settings.get("deadline", DEADLINE_SECONDS))
         for action in transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline):
-            yield to_response(action)
+            yield prepared(action) or to_response(action)
         coming: asyncio.Future[pb.ProcessingRequest | None] | None = None
         while True:
             if (patience := transaction.patience) is None and coming is None:
@@ -317,7 +329,7 @@ class ExternalProcessor:
                 await asyncio.wait({coming}, timeout=patience)
                 if not coming.done():
                     for action in transaction.refuse(_SLOW_CLIENT, event):
-                        yield to_response(action)
+                        yield prepared(action) or to_response(action)
                     continue
                 request, coming = coming.result(), None
             if request is None:
@@ -325,7 +337,7 @@ class ExternalProcessor:
             event = to_event(request)
             fault = entrance.receive(event) if entrance else None
             for action in transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline):
-                yield to_response(action)
+                yield prepared(action) or to_response(action)
 
     def _entrance(self, call: Call, event: Event) -> Entrance:
         """Return the perimeter for the HTTP client: what it shows stands in its headers, its address in attributes."""

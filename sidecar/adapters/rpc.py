@@ -129,7 +129,8 @@ class Method:
         request_type: the message class a request is parsed into; None hands the handler the raw bytes.
         response_type: the message class of the answers, for reflection; None for raw bytes.
         handler: see `Handler`.
-        is_exempt: not counted against the limit of concurrent calls (health, so that a full server can say so).
+        is_exempt: not refused when the worker is full: it has a limit of its own, or says that the worker is full.
+        is_background: not waited for when the worker drains: it watches, and ends only when its client does.
     """
 
     path: str
@@ -138,6 +139,7 @@ class Method:
     response_type: type[Message] | None
     handler: Handler
     is_exempt: bool = False
+    is_background: bool = False
 
     @property
     def service(self) -> str:

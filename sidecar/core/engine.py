@@ -13,12 +13,12 @@ from sidecar.core.mask import mask
 from sidecar.core.normalise import normalise
 from sidecar.core.scan import Scanner, Signs, scan
 from sidecar.core.score import score
+from sidecar.model import Decision, Segment, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sidecar.core.schemas import Schema
-    from sidecar.model import Decision, Segment
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -33,6 +33,8 @@ class Lane(msgspec.Struct, frozen=True):
         pass_unreadable: whether a body that cannot be read is passed unseen.
         enforced: whether verdicts are obeyed; else they are only reported.
         waits: whether a recognizer waits for another process; whoever must not wait inspects in a thread.
+        sanitises: whether some texts are rewritten although nothing was found in them; worked out, not given.
+        guarded: the directions in which anything is looked for; worked out, not given.
     """
 
     plans: Mapping[str, Plan]
@@ -43,10 +45,18 @@ class Lane(msgspec.Struct, frozen=True):
     pass_unreadable: bool = False
     enforced: bool = True
     waits: bool = False
+    sanitises: bool = False
+    guarded: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Work out once what every clean message would ask again."""
+        guarded = {target.partition(".")[0] for target, policy in self.policies.items() if policy.is_active}
+        msgspec.structs.force_setattr(self, "guarded", frozenset(guarded))
+        msgspec.structs.force_setattr(self, "sanitises", any(item.always_sanitise for item in self.policies.values()))
 
     def guards(self, direction: str) -> bool:
         """Say whether anything is looked for in messages of a direction."""
-        return any(policy.is_active for target, policy in self.policies.items() if target.startswith(direction))
+        return direction in self.guarded
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -70,6 +80,7 @@ class Engine:
         self.scanner = scanner
         self.signs = signs or {}
         self.revision = revision
+        self._clean = Decision(Verdict.ALLOW, revision=revision)
 
     def inspect(self, body: bytes, schema: Schema, lane: Lane) -> Outcome:
         """Inspect one message body.
@@ -89,8 +100,9 @@ class Engine:
 
     def judge(self, segments: Sequence[Segment], lane: Lane) -> Decision:
         """Inspect texts that were already extracted."""
-        views = normalise(segments)
-        hits = scan(views, self.scanner, self.signs)
+        hits = scan(normalise(segments), self.scanner, self.signs)
+        if not hits and not lane.sanitises:
+            return self._clean
         findings = confirm(hits, lane.plans)
         scores = score(hits, findings)
         return decide(segments, findings, scores, lane.policies, revision=self.revision)

@@ -49,7 +49,10 @@ class HeadersEvent(msgspec.Struct, frozen=True):
 
     def get(self, name: str, default: str = "") -> str:
         """Return the first value of a header."""
-        return next((value for key, value in self.headers if key == name), default)
+        for key, value in self.headers:  # a generator would cost more than the search
+            if key == name:
+                return value
+        return default
 
     def all(self, name: str) -> list[str]:
         """Return every value of a header."""

@@ -69,6 +69,10 @@ def require_distinct_keys(body: bytes, count: int) -> None:
     Raises:
         MalformedBody: there are more keys in the document.
     """
+    # Every key has a colon of its own: where there are no others, nothing is repeated. One byte is counted much faster
+    # than two are searched for.
+    if body.count(b":") == count:
+        return
     # Where no colon follows white space, every key is followed by `":`, so this count is never below the true one.
     spaced = b" :" in body or b"\n:" in body or b"\t:" in body or b"\r:" in body
     if not spaced and body.count(b'":') == count:

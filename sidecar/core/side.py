@@ -105,7 +105,7 @@ class Side:
     def declared(self) -> int | None:
         """The length that the headers promise, in bytes."""
         value = self.headers.get("content-length")
-        return int(value) if value.isdecimal() else None
+        return int(value) if value and value.isdecimal() else None
 
     def continue_headers(self) -> Continue:
         """Answer the headers."""

@@ -42,7 +42,7 @@ def _answer_unknown(request: object, call: object) -> NoReturn:
     raise RpcError(Status.UNIMPLEMENTED, "unknown method")
 
 
-_UNKNOWN = Method("", Shape.UNARY, None, None, _answer_unknown, is_exempt=True)
+_UNKNOWN = Method("", Shape.UNARY, None, None, _answer_unknown, is_background=True)
 
 
 class GrpcApp:
@@ -72,10 +72,10 @@ class GrpcApp:
         try:
             call = AsgiCall(scope)
             method = self._methods.get(scope["path"], _UNKNOWN)
-            if method.is_exempt:
+            if method.is_background:
                 await self._serve(method, call, receive, send)
                 return
-            self._gate.enter()
+            self._gate.enter(method)
             try:
                 await self._serve(method, call, receive, send)
             finally:

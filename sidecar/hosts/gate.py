@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sidecar.adapters.rpc import RpcError, Status
+from sidecar.adapters.rpc import Method, RpcError, Status
 
 
 class Gate:
@@ -24,13 +24,13 @@ class Gate:
         self.refused = 0
         self._idle: asyncio.Event | None = None
 
-    def enter(self) -> None:
+    def enter(self, method: Method) -> None:
         """Count one call in.
 
         Raises:
-            RpcError: RESOURCE_EXHAUSTED if the worker is full.
+            RpcError: RESOURCE_EXHAUSTED if the worker is full, and the method is not exempt.
         """
-        if self.in_flight >= self.limit:
+        if self.in_flight >= self.limit and not method.is_exempt:
             self.refused += 1
             raise RpcError(Status.RESOURCE_EXHAUSTED, "too many calls in flight")
         self.in_flight += 1

@@ -163,11 +163,11 @@ class _Runner:
         await asyncio.sleep(0)
 
     def _enter(self) -> None:
-        if not self._method.is_exempt:
-            self._gate.enter()
+        if not self._method.is_background:
+            self._gate.enter(self._method)
 
     def _leave(self) -> None:
-        if not self._method.is_exempt:
+        if not self._method.is_background:
             self._gate.leave()
 
 

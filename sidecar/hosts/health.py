@@ -81,4 +81,4 @@ class Health:
 
 
 def _method(name: str, shape: Shape, request: type, response: type, handler: object) -> Method:
-    return Method(f"/{SERVICE}/{name}", shape, request, response, handler, is_exempt=True)  # type: ignore[arg-type]
+    return Method(f"/{SERVICE}/{name}", shape, request, response, handler, is_background=True)  # type: ignore[arg-type]

@@ -44,7 +44,7 @@ class Reflection:
                 ServerReflectionRequest,
                 ServerReflectionResponse,
                 self.answer_each,
-                is_exempt=True,
+                is_background=True,
             )
             for service in _SERVICES
         )
