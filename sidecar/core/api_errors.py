@@ -68,17 +68,6 @@ def error_body(schema_name: str, fault: Fault) -> bytes:
     return msgspec.json.encode(shape(fault))
 
 
-def error_event(schema_name: str, fault: Fault) -> bytes:
-    """Write a refusal as the last server-sent event of an answer that has begun.
-
-    Args:
-        schema_name: the format of the request; its first word selects the shape.
-        fault: why.
-    """
-    name = b"event: error\n" if schema_name.partition(".")[0] == "anthropic" else b""
-    return b"%bdata: %b\n\n" % (name, error_body(schema_name, fault))
-
-
 def _details(fault: Fault) -> dict[str, Any]:
     details: dict[str, Any] = {}
     if fault.rules:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sidecar.core.schemas import Schema, request_schema, response_schema
-from sidecar.errors import UnsupportedContent
+from sidecar.errors import BodyTooLarge, MalformedBody, UnsupportedContent
 
 if TYPE_CHECKING:
     from sidecar.core.exchange import Direction, HeadersEvent
@@ -37,3 +37,22 @@ def require_identity(encodings: list[str]) -> None:
     codings = [coding.strip().lower() for value in encodings for coding in value.split(",")]
     if any(coding not in ("", "identity") for coding in codings):
         raise UnsupportedContent("the body has a content coding that is not read here")
+
+
+def require_length(headers: HeadersEvent, limit: int) -> None:
+    """Refuse a body that says it is too long, or does not say how long it is in one way.
+
+    Args:
+        headers: the message's headers.
+        limit: bytes of a body.
+
+    Raises:
+        MalformedBody: `content-length` is not one number.
+        BodyTooLarge: it is above the limit.
+    """
+    values = set(headers.all("content-length"))
+    if len(values) > 1 or any(not value.isdecimal() for value in values):
+        raise MalformedBody("the header content-length is not one number")
+    for value in values:
+        if int(value) > limit:
+            raise BodyTooLarge(f"{int(value)} bytes where the policy allows {limit}")

@@ -6,10 +6,12 @@ from typing import Protocol
 
 import msgspec
 
+from sidecar.core.answer_stream import AnswerStream
 from sidecar.core.decide import apply_edits
+from sidecar.core.dialects import dialect_for
 from sidecar.core.engine import Engine, Lane, Outcome
-from sidecar.core.schemas import Schema
-from sidecar.core.side import AnswerStream
+from sidecar.core.media import parse_content_type
+from sidecar.core.schemas import Schema, request_schema, response_schema
 from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import TARGETS, Decision, Segment, Verdict
 
@@ -193,9 +195,28 @@ class Filter:
         return self.record(self.refuse(error), b"", direction=direction, schema_name=schema_name, begin=begin)
 
     def open_stream(self, path: str, content_type: str) -> AnswerStream | None:
-        """Return a guard for an answer that is streamed; None for one that is judged whole."""
-        del self, path, content_type
-        return None
+        """Return a guard for an answer that is streamed; None for one that is judged whole.
+
+        Args:
+            path: the request's path.
+            content_type: the answer's header.
+
+        Raises:
+            UnsupportedContent: the content type cannot be read, or names a charset other than UTF-8.
+        """
+        schema = response_schema(path, content_type)
+        media = parse_content_type(content_type)
+        dialect = dialect_for(request_schema(path).name, f"{media.kind}/{media.subtype}")
+        if dialect is None:
+            return None
+        begin = self._observer.clock()
+
+        def record(decision: Decision, length: int) -> str:
+            return self.record(
+                decision, b"", direction="response", schema_name=schema.name, begin=begin, length=length
+            )[1]
+
+        return AnswerStream(self.engine, self.lane, dialect, schema, record)
 
     def refuse(self, error: InputError) -> Decision:
         """Decide about what cannot be read: refused, unless the policy passes it unseen; a limit is always a refusal."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from sidecar.core.exchange import (
     NO_EDITS,
@@ -19,9 +19,8 @@ from sidecar.core.exchange import (
 from sidecar.errors import EngineError
 
 if TYPE_CHECKING:
+    from sidecar.core.answer_stream import AnswerStream
     from sidecar.core.exchange import Direction, Metadata
-    from sidecar.core.schemas import Schema
-    from sidecar.model import Decision
 
 # Envoy recommends at most 64 KiB for each chunk; the rest is room for framing.
 CHUNK_LIMIT: Final = 62_000
@@ -33,33 +32,6 @@ class Phase(enum.Enum):
     HEADERS = "headers"
     BODY = "body"
     DONE = "done"
-
-
-class AnswerStream(Protocol):
-    """Guards one streamed answer, in the framing in which it came."""
-
-    @property
-    def schema(self) -> Schema:
-        """The format of the answer."""
-        ...
-
-    @property
-    def decision(self) -> Decision:
-        """What was decided so far."""
-        ...
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the answer was blocked; nothing more is released then."""
-        ...
-
-    def receive(self, data: bytes) -> bytes:
-        """Take a chunk and return what may go on; where the answer is blocked, it ends with the provider's error."""
-        ...
-
-    def finish(self) -> bytes:
-        """Return what was held back, now that nothing follows."""
-        ...
 
 
 class Side:

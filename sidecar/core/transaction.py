@@ -33,6 +33,7 @@ from sidecar.model import Decision, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sidecar.core.answer_stream import AnswerStream
     from sidecar.core.exchange import Direction, Metadata
     from sidecar.core.filter import Filter
 
@@ -133,7 +134,7 @@ class Transaction:
         side.phase = Phase.DONE
         if isinstance(event, TrailersEvent):
             raise EngineError("the answer has begun and cannot be inspected any further")
-        message = api_errors.error_event(request_schema(self._path).name, fault) if side.stream else b""
+        message = side.stream.refuse(fault) if side.stream else b""
         return side.release(message, end=True)
 
     def load(self, event: Event) -> int:
@@ -181,7 +182,7 @@ class Transaction:
         if event.end:
             return self._probe(side, b"") if self._is_probe else [side.continue_headers()]
         body_format.require_identity(event.all("content-encoding"))
-        self._require_length(side)
+        body_format.require_length(event, self._filter.lane.body_limit)
         return self._await_body(side)
 
     def _choose_modes(self, *, has_body: bool) -> list[Action]:
@@ -204,7 +205,7 @@ class Transaction:
         if not self._filter.lane.guards("response") or not self._caller.guard_response:
             return self._pass(side, event)
         body_format.require_identity(event.all("content-encoding"))
-        self._require_length(side)
+        body_format.require_length(event, self._filter.lane.body_limit)
         self._open_stream(side, event)
         return self._await_body(side)
 
@@ -219,13 +220,6 @@ class Transaction:
         if side.stream is not None and side.mode is BodyMode.BUFFERED and self._caller.overridable:
             side.mode = BodyMode.FULL_DUPLEX
             side.override = Modes(self._request.mode, side.mode)
-
-    def _require_length(self, side: Side) -> None:
-        values = set(side.headers.all("content-length"))
-        if len(values) > 1 or any(not value.isdecimal() for value in values):
-            raise MalformedBody("the header content-length is not one number")
-        if side.declared is not None and side.declared > self._filter.lane.body_limit:
-            raise BodyTooLarge(f"{side.declared} bytes where the policy allows {self._filter.lane.body_limit}")
 
     def _await_body(self, side: Side) -> list[Action]:
         if side.mode is BodyMode.FULL_DUPLEX and side.override is None and not side.watching:
@@ -295,7 +289,7 @@ class Transaction:
         metadata = None
         if ended or stream.stopped:
             side.phase = Phase.DONE
-            metadata = self._publish(side, stream.schema, stream.decision)
+            metadata = self._conclude(side, stream)
         if side.watching:
             return self._pass(side, event, metadata)
         if stream.stopped and not side.has_begun:
@@ -303,6 +297,10 @@ class Transaction:
         if side.in_pieces:
             return side.release(data, end=side.phase is Phase.DONE, metadata=metadata)
         return side.replace(data, metadata)
+
+    def _conclude(self, side: Side, stream: AnswerStream) -> Metadata:
+        side.decision_id = stream.conclude() or side.decision_id
+        return self._publish(side, stream.schema, stream.decision)
 
     # Trailers
 
@@ -321,7 +319,7 @@ class Transaction:
     def _end_before_trailers(self, side: Side) -> list[Action]:
         if side.stream is not None:
             data = side.stream.finish()
-            metadata = self._publish(side, side.stream.schema, side.stream.decision)
+            metadata = self._conclude(side, side.stream)
             if side.stream.stopped and not side.has_begun:
                 return self._block(side, side.stream.decision, metadata)
         elif not side.in_pieces:
