@@ -6,7 +6,8 @@ message, calls the handler with it and a `Call`, and puts what the handler answe
 - a call ends with OK only when its handler returned (unary) or its iterator ended (streams) without an exception;
 - `RpcError` ends the call with its own code, message and details;
 - any other exception ends it with INTERNAL and an opaque id, and its text never leaves the process;
-- a call that is cancelled (client gone, deadline passed) raises `asyncio.CancelledError` inside its handler;
+- a call that is cancelled (client gone, deadline passed) raises `asyncio.CancelledError` inside its handler, or closes
+  its iterator where that waits for an answer to be taken;
 - a `bytes` answer is a message that is serialised already: clean answers are prepared once and sent as they are.
 """
 

@@ -49,7 +49,7 @@ async def count(request: Int32Value, call: Call) -> AsyncIterator[Answer]:
             number += 1
             if request.value < 0:
                 await asyncio.sleep(0.01)
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, GeneratorExit):  # cancelled while it runs, or closed between two answers
         cancelled.append("count")
         raise
 
@@ -69,7 +69,7 @@ async def chat(requests: AsyncIterator[BytesValue], call: Call) -> AsyncIterator
         async for request in requests:
             total += len(request.value)
             yield request.SerializeToString()
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, GeneratorExit):
         cancelled.append("chat")
         raise
     yield BytesValue(value=b"total %d" % total)
