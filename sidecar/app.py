@@ -141,21 +141,28 @@ def compile_snapshot(
     inline: bool = False,
 ) -> Snapshot:
     """Compile a bundle that was read, under a policy."""
-    table = build_table(bundle.rule_set.rules, recognizers(policy, inline=inline))
+    table = build_table(bundle.rule_set.rules, recognizers(policy, inline=inline, observer=observer))
 
     if scanner == "hyperscan":
         return Snapshot(bundle, policy, table, HyperscanScanner(table.gates, config.cache_folder()), observer)
     return Snapshot(bundle, policy, table, ReScanner(table.gates), observer)
 
 
-def recognizers(policy: PolicyDocument, *, inline: bool = False) -> tuple[Recognizer, ...]:
+def recognizers(
+    policy: PolicyDocument, *, inline: bool = False, observer: Observer | None = None
+) -> tuple[Recognizer, ...]:
     """Return the entity recognizers that a policy asks for.
 
     Raises:
         ConfigError: a recognizer file, a setting or a model cannot be used.
     """
     patterns = (_patterns(policy.pii),) if policy.pii.enabled and _uses(policy, "pii") else ()
-    return (*patterns, _names(policy.ner, inline=inline)) if policy.ner.enabled else patterns
+    if not policy.ner.enabled:
+        return patterns
+    names = _names(policy.ner, inline=inline)
+    if observer is not None:
+        names.report_gap = observer.report_gap
+    return (*patterns, names)
 
 
 def _uses(policy: PolicyDocument, family: str) -> bool:

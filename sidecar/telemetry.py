@@ -33,6 +33,7 @@ class Metrics:
         self.findings = counter("findings", "Findings, by rule.", ("rule",))
         self.entities = counter("entities_masked", "Entities masked, by type.", ("entity",))
         self.failures = counter("failures", "Messages not fully inspected, by kind and policy.", ("kind", "policy"))
+        self.ner_gaps = counter("ner_gaps", "Texts that the NER model did not read, and why.", ("status", "reason"))
         self.refusals = counter("refusals", "Messages refused without a rule, by reason.", ("reason",))
         self.inspected = counter("inspected_length", "Inspected bytes of bodies and code points of texts.", ("phase",))
         self.seconds = histogram("decision_seconds", "Time to a decision.", _DECISION_BUCKETS, ("phase",))

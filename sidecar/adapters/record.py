@@ -69,6 +69,10 @@ class Recorder:
             self._metrics.audit_written.inc()
         return id_
 
+    def report_gap(self, status: str, reason: str) -> None:
+        """Count a text that a recognizer did not read."""
+        self._metrics.ner_gaps.labels(status, reason).inc()
+
     def _record(self, id_: str, occasion: Occasion, decision: Decision, content: bytes | str, seconds: float) -> Record:
         masked = Counter(item.entity for item in decision.findings if item.entity and item.verdict >= Verdict.MASK)
         data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content

@@ -10,7 +10,6 @@ import asyncio
 import functools
 import threading
 import weakref
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -55,8 +54,8 @@ class NamesRecognizer:
     def __init__(self, source: Answering, gate: NameGate | None = None) -> None:
         self._source = source
         self._gate = gate
-        # Outcomes other than complete, by status and reason; for metrics.
-        self.gaps: Counter[tuple[str, str]] = Counter()
+        # Told of texts that were not read, by status and reason; `sidecar.app` connects it to the metrics.
+        self.report_gap: Callable[[str, str], None] = _unreported
 
     def find(self, text: str, fired: Sequence[int]) -> Sequence[Found]:
         """Find the entities of a text.
@@ -70,10 +69,14 @@ class NamesRecognizer:
         outcome = self._source.ask(text)
         if outcome.status is NerStatus.COMPLETE:
             return outcome.found[0]
-        self.gaps[outcome.status.value, outcome.reason] += 1
+        self.report_gap(outcome.status.value, outcome.reason)
         if outcome.status is NerStatus.SKIPPED:
             return ()
         raise RecognizerError(f"{outcome.status.value}: {outcome.reason}")
+
+
+def _unreported(status: str, reason: str) -> None:
+    del status, reason
 
 
 class Inline:

@@ -69,6 +69,10 @@ class Observer(Protocol):
         """
         ...
 
+    def report_gap(self, status: str, reason: str) -> None:
+        """Count a text that a recognizer did not read: by the policy's leave, or by a failure that is decided apart."""
+        ...
+
 
 class Unobserved:
     """An observer that does nothing, for tools."""
@@ -81,6 +85,10 @@ class Unobserved:
         """Record nothing."""
         del occasion, decision, content, seconds
         return ""
+
+    def report_gap(self, status: str, reason: str) -> None:
+        """Count nothing."""
+        del status, reason
 
 
 class Filters(Protocol):

@@ -13,6 +13,7 @@ import time
 import msgspec
 import pytest
 
+from sidecar.adapters.record import Recorder
 from sidecar.app import Options, load_snapshot, recognizers
 from sidecar.backends.ner_pool import NerOutcome, NerStatus, PoolSettings
 from sidecar.backends.ner_recognizer import Inline, NamesRecognizer, NerService
@@ -21,6 +22,7 @@ from sidecar.core.scan import Found
 from sidecar.errors import ConfigError, RecognizerError
 from sidecar.model import Verdict
 from sidecar.rules.policy import Ner, read_policy
+from sidecar.telemetry import Metrics
 
 TEXT = "My name is Margaret Atwater and I live in Toronto."
 
@@ -44,6 +46,12 @@ class Shouting:
         if any(text == "sleep" for text in texts):
             time.sleep(1)
         return [[Found("PERSON", 0, len(text), 1.0)] for text in texts]
+
+
+def reporting(source):
+    names, gaps = NamesRecognizer(source), []
+    names.report_gap = lambda status, reason: gaps.append((status, reason))
+    return names, gaps
 
 
 def broken():
@@ -99,19 +107,35 @@ def test_same_settings_share_one_model():
 
 def test_gap_is_an_engine_failure():
     """What the pool could not read raises, with status and reason and without the text."""
-    names = NamesRecognizer(Says(NerStatus.UNAVAILABLE, "deadline"))
+    names, gaps = reporting(Says(NerStatus.UNAVAILABLE, "deadline"))
 
     with pytest.raises(RecognizerError, match="ner_unavailable: deadline"):
         names.find(TEXT, ())
-    assert dict(names.gaps) == {("ner_unavailable", "deadline"): 1}
+    assert gaps == [("ner_unavailable", "deadline")]
 
 
 def test_skipping_is_counted():
     """Where the policy says `skip`, nothing is found, and that is counted."""
-    names = NamesRecognizer(Says(NerStatus.SKIPPED, "overload"))
+    names, gaps = reporting(Says(NerStatus.SKIPPED, "overload"))
 
     assert names.find(TEXT, ()) == ()
-    assert dict(names.gaps) == {("ner_skipped", "overload"): 1}
+    assert gaps == [("ner_skipped", "overload")]
+
+
+def test_gaps_reach_the_metrics(full, monkeypatch):
+    """What was not read is counted by status and reason."""
+    metrics = Metrics()
+    policy = read_policy(*find_policy("full"))
+    names = next(
+        one
+        for one in recognizers(policy, inline=True, observer=Recorder(metrics, str))
+        if isinstance(one, NamesRecognizer)
+    )
+    monkeypatch.setattr(names, "_source", Says(NerStatus.SKIPPED, "overload"))
+    names.find(TEXT, ())
+    labels = {"status": "ner_skipped", "reason": "overload"}
+
+    assert metrics.registry.get_sample_value("sidecar_ner_gaps_total", labels) == 1
 
 
 @pytest.mark.parametrize(("mode", "verdict"), [("closed", Verdict.BLOCK), ("open", Verdict.ALLOW)])

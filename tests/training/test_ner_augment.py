@@ -15,6 +15,11 @@ def sources():
     return NAMES.person_names(), NAMES.place_names()
 
 
+@pytest.fixture(scope="module")
+def augmenter(sources):
+    return Augmenter(*sources, 0)
+
+
 def well_formed(example):
     assert len(example.tokens) == len(example.tags)
     assert set(example.tags) <= set(TAGS)
@@ -42,9 +47,9 @@ def test_same_seed_same_sentences(sources):
 @pytest.mark.parametrize(
     "template", ner_sentences.ENTITY_SENTENCES + ner_sentences.PLAIN_SENTENCES + ner_sentences.CODE_LINES
 )
-def test_slots_are_known(sources, template):
+def test_slots_are_known(augmenter, template):
     """Every slot of every template can be filled, and plain sentences and code have no entity."""
-    text, spans = Augmenter(*sources, 0)._fill(template)
+    text, spans = augmenter._fill(template)
 
     assert text
     assert bool(spans) == (template in ner_sentences.ENTITY_SENTENCES)
