@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sidecar.core.transforms.reading import Sign, substitute
-from sidecar.core.transforms.words import WORDS
+from sidecar.core.transforms.words import are_words
 
 if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Reading
@@ -25,4 +25,4 @@ def undo(text: str) -> Reading | None:
 
 def _join(found: re.Match[str]) -> str:
     parts = _RUN.split(found[0])
-    return (" " if all(part.lower() in WORDS for part in parts) else "").join(parts)
+    return (" " if are_words(parts) else "").join(parts)

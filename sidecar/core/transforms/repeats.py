@@ -17,20 +17,27 @@ SIGNS = (
     *(Sign("".join(letter * 2 for letter in word), literal=True) for word in (*ANCHORS, "the", "you", "all")),
 )
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}", re.IGNORECASE)
-_DOUBLED = re.compile(r"(?:([^\W\d_])\1)+", re.IGNORECASE)
+_RUN = re.compile(r"([^\W\d_])\1+", re.IGNORECASE)
+# Known words by what is left of them when every letter stands once; `god` is `god`, though `good` would do.
+_BY_SHORT = {_RUN.sub(r"\1", word): word for word in sorted(WORDS, key=len, reverse=True)}
+_EACH = re.compile(r"([^\W\d_])\1*", re.IGNORECASE)
 _WORD = re.compile(rf"(?P<code>{CODE})|[^\W\d_]+")
 # So many words of doubled letters only are no accident.
 _ACCIDENTS = 2
 
 
 def undo(text: str) -> Reading | None:
-    """Shorten repeated letters to one, or to two where that makes a known word."""
+    """Shorten repeated letters to those of the known word they make, else to one."""
     doubled = sum(len(found[0]) > 3 and _is_doubled(found[0]) for found in _WORD.finditer(text))
     return substitute(_WORD, _halve if doubled > _ACCIDENTS else _shorten, text)
 
 
 def _is_doubled(word: str) -> bool:
-    return word.lower() not in WORDS and _DOUBLED.fullmatch(word) is not None
+    """Tell whether every letter stands twice, and those that were double four times."""
+    if word.lower() in WORDS:
+        return False
+    runs = [len(run[0]) for run in _EACH.finditer(word)]
+    return all(run % 2 == 0 for run in runs) and 2 * runs.count(2) > len(runs)
 
 
 def _halve(found: re.Match[str]) -> str:
@@ -41,6 +48,4 @@ def _shorten(found: re.Match[str]) -> str:
     word = found[0]
     if found["code"] or not _REPEATED.search(word):
         return word
-    once = _REPEATED.sub(r"\1", word)
-    twice = _REPEATED.sub(r"\1\1", word)
-    return twice if once.lower() not in WORDS and twice.lower() in WORDS else once
+    return _BY_SHORT.get(_RUN.sub(r"\1", word).lower()) or _REPEATED.sub(r"\1", word)

@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from sidecar.core.transforms.reading import Sign, substitute
-from sidecar.core.transforms.words import ANCHORS, WORDS
+from sidecar.core.transforms.words import ANCHORS, are_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sidecar.core.transforms.reading import Reading
 
-_SIGN = r"[._\-*~`|/+,:;'\"^=#\\(){}\[\]]"
+_SIGN = r"[._\-*~`|/+,:;^=#\\(){}\[\]]"
 # Ordinary words that no text does without; together with the anchors, one of them is split in any split text.
 _COMMON = ("your", "that", "this", "with", "have", "from", "what", "will", "about", "there", "would", "people", "never")
 _VERBS = "ignore|disregard|forget|override|bypass|reveal|repeat|print|show"
@@ -22,9 +22,8 @@ _OBJECTS = "all|any|the|your|previous|prior|above|everything|system|instructions
 
 def _signs() -> Iterator[Sign]:
     # `ig-nore` is split anywhere; one expression for each way to halve a word keeps all of them bounded.
-    inner = _SIGN.replace("'", "")  # `you're` is not `your`
     for word in (*ANCHORS, *_COMMON):
-        gap = f"(?:{inner}{{1,2}}|-\\r?\\n)" if word in _COMMON else f"(?:{_SIGN}{{1,2}}|-?\\r?\\n| )"
+        gap = f"(?:{_SIGN}{{1,2}}|-\\r?\\n)" if word in _COMMON else f"(?:{_SIGN}{{1,2}}|-?\\r?\\n| )"
         for at in range(1, len(word)):
             yield Sign(f"{word[:at]}{gap}{word[at:]}")
     yield Sign(f"(?:{_VERBS})[._\\-*~|/+,:;]{{1,3}}(?:{_OBJECTS})")
@@ -38,9 +37,7 @@ def _signs() -> Iterator[Sign]:
 SIGNS = tuple(_signs())
 _LETTERS = r"[^\W\d_]+"
 # The look-behind keeps a search from beginning anew at every letter of a long run.
-_JOINED = re.compile(rf"(?<![^\W\d_]){_LETTERS}+(?:(?:[._\-*~`|/+,:;'\"^=#\\(){{}}\[\]]{{1,3}}|-\r?\n){_LETTERS}+)+")
-# Parts of split words are shorter than this on average, sign included; words are not.
-_WORD_LENGTH = 4.5
+_JOINED = re.compile(rf"(?<![^\W\d_]){_LETTERS}+(?:(?:[._\-*~`|/+,:;^=#\\(){{}}\[\]]{{1,3}}|-\r?\n){_LETTERS}+)+")
 _GAP = re.compile(r"[\W_]+")
 _ANCHOR_IN_PARTS = re.compile(r"\b(?:" + "|".join(r"[ \n]?".join(word) for word in ANCHORS[:16]) + r")", re.IGNORECASE)
 
@@ -50,16 +47,11 @@ def undo(text: str) -> Reading | None:
     return substitute(_EITHER, _mend, text)
 
 
-_EITHER = re.compile(f"{_JOINED.pattern}|{_ANCHOR_IN_PARTS.pattern}", re.IGNORECASE)
+_EITHER = re.compile(f"{_JOINED.pattern}|{_ANCHOR_IN_PARTS.pattern}|_+", re.IGNORECASE)
 
 
 def _mend(found: re.Match[str]) -> str:
     parts = _GAP.split(found[0])
     if len(parts) == 1:
         return found[0]
-    known = sum(part.lower() in WORDS for part in parts)
-    # Two parts are two words if both are known; in a chain, half of them will do, or the length of words.
-    apart = known == len(parts) or (
-        len(parts) > 2 and (2 * known >= len(parts) or len(found[0]) > _WORD_LENGTH * len(parts))
-    )
-    return (" " if apart else "").join(parts)
+    return (" " if are_words(parts) else "").join(parts)

@@ -5,6 +5,11 @@ Common English words and the vocabulary of instructions to a model; a word that 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 WORDS = frozenset(
     """
     a able about above absolutely access according across act action actions activate actually add additional admin
@@ -103,3 +108,19 @@ FOREIGN_WORDS = (
     "vergiss",
     "olvida",
 )
+
+# Parts of split words are shorter than this on average; words are not.
+_WORD_LENGTH = 3.5
+
+
+def are_words(parts: Sequence[str]) -> bool:
+    """Tell whether parts are words rather than pieces of one.
+
+    Two are if both are known; in a chain, half of them will do, or the length of words.
+    """
+    if "".join(parts).lower() in WORDS:  # `for*get`
+        return False
+    known = sum(part.lower() in WORDS for part in parts)
+    if len(parts) == 2:
+        return known == 2
+    return 2 * known >= len(parts) or sum(map(len, parts)) > _WORD_LENGTH * len(parts)
