@@ -54,6 +54,12 @@ from sidecar.serve import serve as run
     "--admin", default="127.0.0.1:9464", show_default=True, metavar="ADDR", help="Metrics and health; `off` for none."
 )
 @click.option(
+    "--perimeter",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Who may call, from where, for what and how much; without it callers are believed.",
+)
+@click.option(
     "--audit", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the audit log; none if left out."
 )
 @click.option(
