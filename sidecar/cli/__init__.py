@@ -22,6 +22,7 @@ _COMMANDS = {
     "inspect": "sidecar.cli.inspect",
     "rules": "sidecar.cli.rules",
     "keys": "sidecar.cli.keys",
+    "audit": "sidecar.cli.audit",
     "bench": "sidecar.cli.bench",
     "train": "sidecar.cli.train",
 }

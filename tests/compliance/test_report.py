@@ -1,0 +1,72 @@
+"""The report adds up what the log says, and lets nothing in it run."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from sidecar.compliance.render import render
+from sidecar.compliance.summary import summarise
+from sidecar.core.audit import Change, Fault, Record
+
+EVIL = "=cmd()|<script>alert(1)</script>"
+BEGIN, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def record(day, **fields):
+    return Record(time=f"2026-11-{day:02d}T10:00:00.000000+00:00", id="x", **fields)
+
+
+@pytest.fixture
+def summary():
+    entries = [
+        Record(time="2026-10-31T23:59:59.000000+00:00", id="too-early", verdict="block", rules=("r",)),
+        record(2, application="shop"),
+        record(2, application=EVIL, verdict="block", rules=("injection-x", "injection-y"), micros=70),
+        record(4, application="shop", verdict="mask", rules=("pii-email-address",), entities={"EMAIL_ADDRESS": 3}),
+        record(4, verdict="block", reason="engine_failure"),
+        Change("2026-11-03T00:00:00+00:00", "reload", {"revision": "abc"}),
+        Change("2026-11-03T00:00:01+00:00", "dropped", {"records": "7"}),
+    ]
+    tags = {"injection-x": ("owasp:llm01-2025", "atlas:AML.T0051"), "injection-y": ("owasp:llm01-2025",)}
+    return summarise(entries, begin=BEGIN, end=END, tags=tags, faults=[Fault(3, "was edited")])
+
+
+def test_counts(summary):
+    """Volumes, blocks, entities, categories, incidents and gaps of the time, and of no other."""
+    total = summary.total
+
+    assert (total.allow, total.flag, total.mask, total.block) == (1, 0, 1, 2)
+    assert summary.blocks == {"injection-x": 1, "injection-y": 1, "engine_failure": 1}
+    assert (summary.entities, summary.categories) == ({"EMAIL_ADDRESS": 3}, {"owasp:llm01-2025": 1})
+    assert (summary.incidents, summary.dropped, summary.slowest_micros) == ({"engine_failure": 1}, 7, 70)
+    assert list(summary.days) == ["2026-11-02", "2026-11-03", "2026-11-04"]
+
+
+@pytest.mark.parametrize("form", ["html", "md"])
+def test_nothing_from_outside_runs(summary, form):
+    """An application cannot put markup into the report."""
+    text = render(summary, form)
+
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_spreadsheets_run_no_formula(summary):
+    """A name that begins like a formula is text."""
+    rows = list(csv.reader(io.StringIO(render(summary, "csv"))))
+
+    assert [f"'{EVIL}"] * 4 == [row[1] for row in rows if EVIL in row[1] and row[0] == "Applications"]
+
+
+def test_json_is_complete(summary):
+    """Programs get every count."""
+    assert json.loads(render(summary, "json"))["dropped"] == 7
+
+
+@pytest.mark.parametrize("words", ["Art. 12", "MEASURE 2.7", "LLM01", "was edited", "2026-11-03", "Not covered"])
+def test_people_find_what_they_answer_for(summary, words):
+    """Requirements, faults and quiet days stand in the report."""
+    assert words in render(summary, "html")
