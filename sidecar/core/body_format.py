@@ -51,7 +51,7 @@ def require_length(headers: HeadersEvent, limit: int) -> None:
         BodyTooLarge: it is above the limit.
     """
     values = set(headers.all("content-length"))
-    if len(values) > 1 or any(not value.isdecimal() for value in values):
+    if len(values) > 1 or any(not (value.isascii() and value.isdecimal()) for value in values):
         raise MalformedBody("the header content-length is not one number")
     for value in values:
         if int(value) > limit:

@@ -24,9 +24,8 @@ from sidecar.core.exchange import (
     TrailersEvent,
 )
 from sidecar.core.modes import safe_modes, unsafe_mode
-from sidecar.core.refusal import METADATA_NAMESPACE
 from sidecar.core.schemas import Schema, request_schema
-from sidecar.core.side import CHUNK_LIMIT, Phase, Side
+from sidecar.core.side import Phase, Side
 from sidecar.errors import BodyTooLarge, EngineError, InputError, MalformedBody
 from sidecar.model import Decision, Verdict
 
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from sidecar.core.answer_stream import AnswerStream
     from sidecar.core.exchange import Direction, Metadata
     from sidecar.core.filter import Filter
-
-__all__ = ["CHUNK_LIMIT", "METADATA_NAMESPACE", "SELFTEST_PATH", "Transaction"]
 
 # Requests to it never reach the upstream: they are answered with what reached us.
 SELFTEST_PATH: Final = "/.portcullis/selftest"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from sidecar.core.transaction import METADATA_NAMESPACE
+from sidecar.core.refusal import METADATA_NAMESPACE
 from sidecar.errors import ConfigError
 from sidecar.hosts.listen import TcpAddress, UnixAddress, parse_address
 

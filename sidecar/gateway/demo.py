@@ -17,7 +17,7 @@ def answer_text(request: Any) -> str:
     """Return what the demo model says: the last message, as it arrived here."""
     messages = request.get("messages") if isinstance(request, dict) else None
     last = messages[-1] if isinstance(messages, list) and messages else {}
-    content = last.get("content") if isinstance(last, dict) else ""
+    content = (last.get("content") if isinstance(last, dict) else "") or ""
     if isinstance(content, list):
         content = " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
     return f"You said: {content}"
