@@ -14,6 +14,7 @@ from sidecar.backends.re_scanner import ReScanner
 from sidecar.core.engine import Engine, Lane
 from sidecar.core.filter import Filter, Observer
 from sidecar.core.plan import GateTable, build_table, compile_plan
+from sidecar.core.score import Weigher
 from sidecar.model import TARGETS
 from sidecar.rules.bundle import Bundle, read_bundle
 from sidecar.rules.policy import Ner, Pii, PolicyDocument, Profile, applicable, read_policy, resolve
@@ -47,7 +48,12 @@ class Snapshot:
     ) -> None:
         self.bundle = bundle
         self.policy = policy
-        self.engine = Engine(scanner, revision=bundle.rule_set.revision, signs=table.signs)
+        self.engine = Engine(
+            scanner,
+            revision=bundle.rule_set.revision,
+            signs=table.signs,
+            weigh=Weigher(bundle.score, table.anchors),
+        )
         self.table = table
         self.scanner = scanner
         self._observer = observer
@@ -141,7 +147,8 @@ def compile_snapshot(
     inline: bool = False,
 ) -> Snapshot:
     """Compile a bundle that was read, under a policy."""
-    table = build_table(bundle.rule_set.rules, recognizers(policy, inline=inline, observer=observer))
+    anchors = bundle.score.anchors if bundle.score else ()
+    table = build_table(bundle.rule_set.rules, recognizers(policy, inline=inline, observer=observer), anchors)
 
     if scanner == "hyperscan":
         return Snapshot(bundle, policy, table, HyperscanScanner(table.gates, config.cache_folder()), observer)

@@ -12,7 +12,7 @@ from sidecar.core.extract import extract
 from sidecar.core.mask import mask
 from sidecar.core.normalise import normalise
 from sidecar.core.scan import Scanner, Signs, scan
-from sidecar.core.score import score
+from sidecar.core.score import Weigher, score
 from sidecar.model import Decision, Segment, Verdict
 
 if TYPE_CHECKING:
@@ -74,11 +74,15 @@ class Engine:
         scanner: runs all gates at once.
         revision: the revision of the rules that were compiled into it.
         signs: the gates that tell of disguises, which are then undone.
+        weigh: gives the injection score of texts; only findings count if left out.
     """
 
-    def __init__(self, scanner: Scanner, *, revision: str, signs: Signs | None = None) -> None:
+    def __init__(
+        self, scanner: Scanner, *, revision: str, signs: Signs | None = None, weigh: Weigher | None = None
+    ) -> None:
         self.scanner = scanner
         self.signs = signs or {}
+        self.weigh = weigh or Weigher()
         self.revision = revision
         self._clean = Decision(Verdict.ALLOW, revision=revision)
 
@@ -104,7 +108,7 @@ class Engine:
         if not hits and not lane.sanitises:
             return self._clean
         findings = confirm(hits, lane.plans)
-        scores = score(hits, findings)
+        scores = score(hits, findings, self.weigh)
         return decide(segments, findings, scores, lane.policies, revision=self.revision)
 
     def judge_until(self, segment: Segment, lane: Lane, cut: int) -> tuple[Decision, int]:
@@ -125,5 +129,5 @@ class Engine:
         while straddling := [finding.start for finding in findings if finding.start < cut < finding.end]:
             cut = min(straddling)
         final = [finding for finding in findings if finding.start < cut]
-        scores = score(hits, final)
+        scores = score(hits, final, self.weigh)
         return decide((segment,), final, scores, lane.policies, revision=self.revision), cut

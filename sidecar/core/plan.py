@@ -26,6 +26,7 @@ class GateTable(msgspec.Struct, frozen=True):
         recognizers: in the order in which plans name them.
         recognizer_gates: gate index to (recognizer, index among its own gates).
         signs: gate index to the transforms that it is a sign of.
+        anchors: the gates that ask for the injection score.
     """
 
     gates: tuple[Gate, ...]
@@ -33,10 +34,13 @@ class GateTable(msgspec.Struct, frozen=True):
     recognizers: tuple[Recognizer, ...]
     recognizer_gates: dict[int, tuple[int, int]]
     signs: dict[int, tuple[str, ...]]
+    anchors: frozenset[int] = frozenset()
 
 
-def build_table(rules: Sequence[Rule], recognizers: Sequence[Recognizer] = ()) -> GateTable:
-    """Collect the gates of rules and recognizers; rules that share a keyword share its gate."""
+def build_table(
+    rules: Sequence[Rule], recognizers: Sequence[Recognizer] = (), anchors: Sequence[Gate] = ()
+) -> GateTable:
+    """Collect the gates of rules, recognizers and score; rules that share a keyword share its gate."""
     indexes: dict[Gate, int] = {}
 
     def gate(wanted: Gate) -> int:
@@ -48,6 +52,7 @@ def build_table(rules: Sequence[Rule], recognizers: Sequence[Recognizer] = ()) -
         return Candidate(rule, pattern, frozenset(gate(anchor) for anchor in anchors), also)
 
     candidates = tuple(candidate(rule, pattern) for rule in rules for pattern in rule.patterns)
+    asking = frozenset(gate(anchor) for anchor in anchors)
     own = list(indexes)
     recognizer_gates: dict[int, tuple[int, int]] = {}
     for number, recognizer in enumerate(recognizers):
@@ -55,7 +60,7 @@ def build_table(rules: Sequence[Rule], recognizers: Sequence[Recognizer] = ()) -
             recognizer_gates[len(own)] = (number, index)
             own.append(wanted)
     signs = _signs(own)
-    return GateTable(tuple(own), candidates, tuple(recognizers), recognizer_gates, signs)
+    return GateTable(tuple(own), candidates, tuple(recognizers), recognizer_gates, signs, asking)
 
 
 def _signs(gates: list[Gate]) -> dict[int, tuple[str, ...]]:

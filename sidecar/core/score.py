@@ -1,33 +1,164 @@
-"""The injection score: what fired, weighed and calibrated to 0..1; higher is more certain to be an attack."""
+"""The injection score: what fired, weighed and calibrated to 0..1; higher is more certain to be an attack.
+
+Two stages. The scanner's one pass looks for anchors: words that an attack can hardly do without, and that other texts
+rarely have. Only where one fired are the concepts of the text looked up, window by window, and weighed by a model that
+was learned from labelled text (`sidecar rules train`). What rules confirm adds to it.
+"""
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+import msgspec
 
-    from sidecar.core.scan import Hits
+from sidecar.core.features import features, windows
+from sidecar.core.lexicon import Lexicon, Occurrence, fold, tokenise
+
+if TYPE_CHECKING:
+    from sidecar.core.scan import Gate, Hits
     from sidecar.model import Finding, Segment
 
 # Families whose findings speak of an attack on the model, as opposed to data that must not leave.
 ATTACK_FAMILIES = frozenset({"injection", "jailbreak", "extraction", "indirect", "obfuscation", "tokens", "abuse"})
+# Whose texts may attack the model: not the operator's own prompt, nor what the model says itself.
+SCORED_TARGETS = frozenset(
+    {
+        "request.user",
+        "request.assistant",
+        "request.tool_result",
+        "request.tool_call",
+        "request.tool_definition",
+        "request.document",
+        "request.metadata",
+    }
+)
+# Windows of one text that are weighed in full, some 30,000 words; of a longer one those with the most signs.
+WINDOWS_LIMIT = 1024
+# Certain enough to look no further: an attack stays one, whatever follows.
+_CERTAIN = 0.999
 
 
-def score(hits: Sequence[Hits], findings: Sequence[Finding]) -> list[tuple[Segment, float]]:
+class ScoreModel(msgspec.Struct, frozen=True):
+    """A learned model, ready to run.
+
+    Args:
+        lexicon: finds concepts.
+        bias: the log-odds of a window without features.
+        weights: what each feature of concepts adds.
+        words: what each word adds.
+        pairs: what each pair of neighbouring words adds, by the first one.
+        calibration: log-odds and the score they stand for, both rising.
+        anchors: of which one must fire before a text is weighed.
+    """
+
+    lexicon: Lexicon
+    bias: float
+    weights: Mapping[int, float]
+    words: Mapping[str, float]
+    pairs: Mapping[str, Mapping[str, float]]
+    calibration: tuple[tuple[float, float], ...]
+    anchors: tuple[Gate, ...]
+
+    def calibrate(self, log_odds: float) -> float:
+        """Return the score that log-odds stand for: linear between the points, constant beyond them."""
+        points = self.calibration
+        place = bisect_right(points, (log_odds, math.inf))
+        if place == 0:
+            return points[0][1]
+        if place == len(points):
+            return points[-1][1]
+        (low, low_score), (high, high_score) = points[place - 1], points[place]
+        return low_score + (high_score - low_score) * (log_odds - low) / (high - low)
+
+    def score_text(self, text: str) -> float:
+        """Score one text as if an anchor had fired: 0..1, the highest of its windows.
+
+        Args:
+            text: any text; folding is done here.
+        """
+        tokens = tokenise(fold(text))
+        occurrences = self.lexicon.occurrences(tokens)
+        enough = self.calibration[-1][0]
+        best = -math.inf
+        for first, end in self._windows(occurrences, len(tokens)):
+            inside = [found for found in occurrences if first <= found[0] and found[1] <= end]
+            best = max(best, self._weigh(inside, tokens[first:end]))
+            if best >= enough:
+                break
+        return self.calibrate(best)
+
+    def _windows(self, occurrences: Sequence[Occurrence], length: int) -> list[tuple[int, int]]:
+        """Return the windows to weigh; of a very long text those whose concepts alone weigh most."""
+        every = list(windows(length))
+        if len(every) <= WINDOWS_LIMIT:
+            return every
+        signs = [0.0] * (length + 1)
+        for first, _, concept in occurrences:
+            signs[first + 1] += max(self.weights.get(concept, 0.0), 0.0)
+        total = list(accumulate(signs))
+        every.sort(key=lambda window: total[window[0]] - total[window[1]])
+        return sorted(every[:WINDOWS_LIMIT])
+
+    def _weigh(self, occurrences: Sequence[Occurrence], tokens: Sequence[str]) -> float:
+        """Return the log-odds of one window."""
+        get = self.weights.get
+        present = self.words.keys() & set(tokens)
+        total = self.bias
+        total += sum(get(feature, 0.0) for feature in features(occurrences, len(tokens)))
+        total += sum(self.words[word] for word in present)
+        seen = {(one, two) for one, two in pairwise(tokens) if one in self.pairs and two in self.pairs[one]}
+        return total + sum(self.pairs[one][two] for one, two in seen)
+
+
+class Weigher(msgspec.Struct, frozen=True):
+    """A model and the gates that ask for it.
+
+    Args:
+        model: weighs texts; None: only findings count.
+        anchors: the gates of its anchors.
+    """
+
+    model: ScoreModel | None = None
+    anchors: frozenset[int] = frozenset()
+
+
+def score(hits: Sequence[Hits], findings: Sequence[Finding], weigher: Weigher) -> list[tuple[Segment, float]]:
     """Score each segment in which anything fired.
 
     Args:
         hits: the views in which gates fired.
         findings: what was confirmed in them.
+        weigher: weighs texts.
 
     Returns:
         Segments with their score; a segment that is missing has score 0.
     """
-    del hits
     doubt: dict[int, tuple[Segment, float]] = {}
     for finding in findings:
         if finding.family in ATTACK_FAMILIES:
             segment, left = doubt.get(id(finding.segment), (finding.segment, 1.0))
             doubt[id(finding.segment)] = (segment, left * (1 - finding.confidence))
+    for segment, learned in _weigh_views(hits, weigher):
+        _, left = doubt.get(id(segment), (segment, 1.0))
+        doubt[id(segment)] = (segment, left * (1 - learned))
     return [(segment, 1 - left) for segment, left in doubt.values()]
+
+
+def _weigh_views(hits: Sequence[Hits], weigher: Weigher) -> list[tuple[Segment, float]]:
+    """Return the highest score of the views of each segment that an anchor fired in."""
+    model, anchors = weigher.model, weigher.anchors
+    if model is None:
+        return []
+    best: dict[int, tuple[Segment, float]] = {}
+    for hit in hits:
+        segment = hit.view.segment
+        if segment.target not in SCORED_TARGETS or anchors.isdisjoint(hit.gates):
+            continue
+        _, known = best.get(id(segment), (segment, 0.0))
+        if known < _CERTAIN:
+            best[id(segment)] = (segment, max(known, model.score_text(hit.view.text)))
+    return list(best.values())

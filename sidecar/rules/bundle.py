@@ -11,11 +11,13 @@ import msgspec
 
 from sidecar import __version__
 from sidecar.core.checks import CHECKS
+from sidecar.core.score import ScoreModel
 from sidecar.core.transforms import TRANSFORMS, names_of
 from sidecar.errors import BundleError
 from sidecar.model import TARGETS, Confirm, Pattern, Rule, RuleSet, Verdict
 from sidecar.rules.documents import line_of, load
 from sidecar.rules.schema import ConfirmSchema, Manifest, RuleSchema, Vocabulary
+from sidecar.rules.scoring import read_score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +43,7 @@ class Bundle(msgspec.Struct, frozen=True):
     vocabulary: Vocabulary
     documents: tuple[Document, ...]
     rule_set: RuleSet
+    score: ScoreModel | None = None
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -78,7 +81,13 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
         raise BundleError(*reading.faults)
     manifest = reading.manifest
     rule_set = RuleSet(name=manifest.name, version=manifest.version, revision=revision(files), rules=reading.rules)
-    return Bundle(manifest=manifest, vocabulary=reading.vocabulary, documents=reading.documents, rule_set=rule_set)
+    return Bundle(
+        manifest=manifest,
+        vocabulary=reading.vocabulary,
+        documents=reading.documents,
+        rule_set=rule_set,
+        score=read_score(files),
+    )
 
 
 def read_leniently(files: Mapping[str, bytes]) -> Reading:
