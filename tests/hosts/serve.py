@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import sys
+from pathlib import Path
 
 from sidecar.errors import ConfigError
-from sidecar.hosts.listen import Listen, parse_address
+from sidecar.hosts.listen import Listen, Tls, parse_address
 from sidecar.hosts.supervisor import Plan, Supervisor
 
 
@@ -13,10 +14,15 @@ def main() -> int:
     """Run it; the lines it says go to stdout."""
     logging.basicConfig(stream=sys.stderr)
     host, workers, address, *pairs = sys.argv[1:]
+    settings = dict(pair.split("=", 1) for pair in pairs)
+    tls = None
+    if "tls_cert" in settings:
+        authority = settings.get("client_ca")
+        tls = Tls(Path(settings["tls_cert"]), Path(settings["tls_key"]), Path(authority) if authority else None)
     plan = Plan(
         factory="echo:build",
-        settings=dict(pair.split("=", 1) for pair in pairs),
-        listen=Listen(tuple(parse_address(part) for part in address.split(","))),
+        settings=settings,
+        listen=Listen(tuple(parse_address(part) for part in address.split(",")), tls=tls),
         host=host,
         workers=int(workers),
         grace=3.0,
