@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 # Code points of released text that are kept, so that rules see what stands before: word boundaries, context words.
 CONTEXT = 128
+# Disguises such as spaced letters show only in longer stretches: so much released text is kept, and looked at again each
+# time so much more of it has left.
+LOOK_BACK = 384
+LOOK_EVERY = 128
 
 # A stretch of a text, in code points, and what takes its place.
 Change = tuple[int, int, str]
@@ -91,11 +95,13 @@ class TextChannel:
     __slots__ = (
         "_changes",
         "_closed",
-        "_context",
         "_judge",
         "_live",
+        "_masked",
         "_prefixes",
+        "_released",
         "_text",
+        "_unseen",
         "cut",
         "length",
         "path",
@@ -106,10 +112,12 @@ class TextChannel:
         self._judge = judge
         self._prefixes = prefixes
         self._live = Live()
-        self._context = ""
+        self._released = ""
         self._text = ""
         self._changes = Changes()
+        self._masked: list[tuple[int, int]] = []
         self._closed = False
+        self._unseen = 0
         self.target = target
         self.path = path
         self.cut = 0
@@ -131,22 +139,59 @@ class TextChannel:
         safe = self.length if final else self._live.earliest(self.length)
         if safe <= self.cut:
             return []
-        begin = len(self._context)
-        segment = Segment(self._context + self._text, self.target, self.path, begin)
+        if self._live.matched <= self.cut and not self._closed:
+            # No pattern was completed in what is held, so there is nothing for the rules to find in it.
+            decisions = []
+            self._pass(safe - self.cut)
+        else:
+            decisions = self._judge_held(safe)
+        self._closed = final
+        if self._unseen >= LOOK_EVERY or (final and self._unseen):
+            decisions += self._look_back()
+        return decisions
+
+    def _judge_held(self, safe: int) -> list[Decision]:
+        context = self._released[-CONTEXT:]
+        begin = len(context)
+        segment = Segment(context + self._text, self.target, self.path, begin)
         shift = self.cut - begin
         if self._closed and (stopped := self._smuggled(segment)):
             return [stopped]
-        self._closed = final
         decision, cut = self._judge(segment, safe - shift)
         for edit in decision.edits:
             if edit.start < begin or edit.end > cut:
                 raise EngineError("the policy asks for an edit of the whole text, which cannot be done to a stream")
             self._changes.add((edit.start + shift, edit.end + shift, edit.replacement))
+            self._masked = [*self._masked[-LOOK_BACK:], (edit.start + shift, edit.end + shift)]
         if cut > begin:
-            self._context = segment.text[max(0, cut - CONTEXT) : cut]
-            self._text = segment.text[cut:]
-            self.cut = cut + shift
+            self._pass(cut - begin)
         return [decision] if decision.findings or decision.verdict is not Verdict.ALLOW else []
+
+    def _pass(self, count: int) -> None:
+        """Let go of so many code points at the head of what is held, and keep the last of them as context."""
+        self._released = (self._released + self._text[:count])[-LOOK_BACK:]
+        self._text = self._text[count:]
+        self._unseen += count
+        self.cut += count
+
+    def _look_back(self) -> list[Decision]:
+        """Look at released text once more, for what shows only in longer stretches; it can no longer be masked."""
+        self._unseen = 0
+        begin = self.cut - len(self._released)
+        decision, _ = self._judge(Segment(self._released, self.target, self.path), len(self._released))
+        late = [
+            finding
+            for finding in decision.findings
+            if finding.chain
+            and finding.verdict >= Verdict.MASK
+            and not any(start < begin + finding.end and end > begin + finding.start for start, end in self._masked)
+        ]
+        if not late:
+            return []
+        blocking = tuple(msgspec.structs.replace(finding, verdict=Verdict.BLOCK) for finding in late)
+        return [
+            msgspec.structs.replace(decision, verdict=Verdict.BLOCK, findings=blocking, edits=(), reason="stream.late")
+        ]
 
     def _smuggled(self, segment: Segment) -> Decision | None:
         """Block what goes on behind an end, where the two together hold a match whose beginning has left."""

@@ -103,6 +103,8 @@ class OutputGuard:
         self._reader = EventReader(dialect)
         self._channels: dict[Key, Channel] = {}
         self._queue: list[_Held] = []
+        # So many frames at the head of the queue still wait: no text of theirs has come any further.
+        self._settled = 0
         self._waiting_bytes = 0
         self._passing = False
         self._stopped = False
@@ -202,9 +204,12 @@ class OutputGuard:
         """Judge what is new in some texts; false where the answer is blocked."""
         for key, final in touched.items():
             channel = self._channels[key]
+            before = channel.cut
             for decision in channel.settle(final=final):
                 if not self._note(decision):
                     return False
+            if channel.cut > before:
+                self._settled = 0
         return True
 
     def _note(self, decision: Decision) -> bool:
@@ -216,15 +221,16 @@ class OutputGuard:
 
     def _release(self) -> list[Event]:
         """Release every frame that is clear and overtakes nothing it belongs to."""
-        kept: list[_Held] = []
+        kept = self._queue[: self._settled]
         parts: list[bytes] = []
-        for held in self._queue:
+        for held in self._queue[self._settled :]:
             if not held.is_clear or (kept and any(_overtakes(held, earlier) for earlier in kept)):
                 kept.append(held)
             else:
                 parts.append(self._write(held))
                 self._waiting_bytes -= len(held.frame.raw)
         self._queue = kept
+        self._settled = len(kept)
         data = b"".join(parts)
         return [Release(data)] if data else []
 

@@ -19,6 +19,8 @@ _constants: Any = importlib.import_module("re._constants")
 
 # Repeats are followed exactly up to this count (gaps between words), and count as endless beyond it.
 _EXACT_REPEATS = 128
+# Runs of one kind of character, such as words and numbers, are followed exactly up to this count.
+_EXACT_RUN = 24
 # States and characters that are remembered; texts in many scripts must not fill the memory.
 _REMEMBERED = 50_000
 _WORD = re.compile(r"\w")
@@ -35,15 +37,19 @@ class Untranslatable(ValueError):
 class State:
     """A set of places in patterns that one start may have reached."""
 
-    __slots__ = ("edges", "steps")
+    __slots__ = ("accepts", "edges", "steps")
 
-    def __init__(self, edges: tuple[tuple[int, int], ...]) -> None:
+    def __init__(self, edges: tuple[tuple[int, int], ...], *, accepts: bool) -> None:
         # Pairs of (atom, place): with a character that the atom takes, the place is reached.
         self.edges = edges
+        # Whether a whole pattern may have matched here.
+        self.accepts = accepts
         self.steps: dict[int | str, State] = {}
 
 
-DEAD = State(())
+# From here no character leads on; in the second, a pattern has just been completed.
+DEAD = State((), accepts=False)
+DONE = State((), accepts=True)
 
 
 class PrefixAutomaton:
@@ -66,10 +72,15 @@ class PrefixAutomaton:
         self._edges: list[list[tuple[int, int]]] = []
         self._jumps: list[list[int]] = []
         self._closures: dict[int, tuple[tuple[int, int], ...]] = {}
+        # Where patterns are complete, and from which places that is reached without a character.
+        self._finals: set[int] = set()
+        self._accepting: dict[int, bool] = {}
         self._starts: list[tuple[int, tuple[Guard, ...]]] = []
         self._known: dict[frozenset[int], State] = {}
         self._opened: dict[tuple[str, str], State] = {}
         self._forms: dict[str, str | tuple[str, ...]] = {}
+        # The groups of the pattern that is being read, by number.
+        self._groups: dict[int | None, list[Any]] = {}
         self._sink = self._place()
         self._any = self._atom("any", lambda _: True)
         for pattern, flags in patterns:
@@ -87,7 +98,7 @@ class PrefixAutomaton:
             text: what came.
             begin: the offset of its first character in the whole text.
         """
-        starts, before = live.starts, live.before
+        starts, before, matched = live.starts, live.before, live.matched
         forms, opened = self._forms, self._opened
         for offset, character in enumerate(text, begin):
             seen = forms.get(character)
@@ -96,7 +107,8 @@ class PrefixAutomaton:
             if character == " " and before != " ":
                 seen = " "
             if isinstance(seen, tuple):
-                starts, before = self._branch(starts, before, seen, offset)
+                starts, before, accepted = self._branch(starts, before, seen, offset)
+                matched = offset + 1 if accepted else matched
                 continue
             after: dict[State, int] = {}
             # Older starts come first, and stay first: of two in the same state, the older one is kept.
@@ -104,21 +116,27 @@ class PrefixAutomaton:
                 stepped = state.steps.get(seen)
                 if stepped is None:
                     stepped = self._step(state, seen)
-                if stepped is not DEAD and stepped not in after:
+                if stepped.accepts:
+                    matched = offset + 1
+                if stepped not in after:
                     after[stepped] = start
             fresh = opened.get((before, seen))
             if fresh is None:
                 fresh = self._open(before, seen)
-            if fresh is not DEAD and fresh not in after:
+            if fresh.accepts:
+                matched = offset + 1
+            if fresh not in after:
                 after[fresh] = offset
+            after.pop(DEAD, None)
+            after.pop(DONE, None)
             starts, before = after, seen
         limit = begin + len(text) - self.width
-        live.before = before
+        live.before, live.matched = before, matched
         live.starts = {state: start for state, start in starts.items() if start >= limit}
 
     def _branch(
         self, starts: dict[State, int], before: str, forms: tuple[str, ...], offset: int
-    ) -> tuple[dict[State, int], str]:
+    ) -> tuple[dict[State, int], str, bool]:
         """Step over a character that transforms may show in several forms, or not at all."""
         blank = forms[0].isspace()
         if blank and before != " ":  # of several blanks, transforms may keep one
@@ -126,18 +144,19 @@ class PrefixAutomaton:
         after: dict[State, int] = {}
         for state, start in starts.items():
             for form in forms:
-                stepped = state
-                for unit in form:
-                    stepped = stepped.steps.get(unit) or self._step(stepped, unit)
-                if stepped is not DEAD:
-                    after.setdefault(stepped, start)
-        for form in forms:
-            stepped = (self._opened.get((before, form[:1])) or self._open(before, form[:1])) if form else DEAD
-            for unit in form[1:]:
-                stepped = stepped.steps.get(unit) or self._step(stepped, unit)
-            if stepped is not DEAD:
-                after.setdefault(stepped, offset)
-        return after, " " if blank else forms[0][-1:]
+                after.setdefault(self._steps(state, form), start)
+        for form in filter(None, forms):
+            fresh = self._opened.get((before, form[0])) or self._open(before, form[0])
+            after.setdefault(self._steps(fresh, form[1:]), offset)
+        accepted = any(state.accepts for state in after)
+        after.pop(DEAD, None)
+        after.pop(DONE, None)
+        return after, " " if blank else forms[0][-1:], accepted
+
+    def _steps(self, state: State, units: str) -> State:
+        for unit in units:
+            state = state.steps.get(unit) or self._step(state, unit)
+        return state
 
     def _read(self, character: str) -> str | tuple[str, ...]:
         """Return what a character is stepped as: one unit, or every form in which a transform may show it."""
@@ -180,7 +199,9 @@ class PrefixAutomaton:
         known = self._known.get(places)
         if known is None:
             edges = tuple(dict.fromkeys(edge for place in sorted(places) for edge in self._closure(place)))
-            known = self._known[places] = State(edges) if edges else DEAD
+            accepts = any(self._accepting[place] for place in places)
+            known = State(edges, accepts=accepts) if edges else (DONE if accepts else DEAD)
+            self._known[places] = known
         return known
 
     def _closure(self, place: int) -> tuple[tuple[int, int], ...]:
@@ -194,6 +215,7 @@ class PrefixAutomaton:
                         reached.add(target)
                         stack.append(target)
             known = self._closures[place] = tuple(edge for item in sorted(reached) for edge in self._edges[item])
+            self._accepting[place] = not self._finals.isdisjoint(reached)
         return known
 
     # Building
@@ -215,10 +237,11 @@ class PrefixAutomaton:
             tree = _parser.parse(pattern, flags & (re.VERBOSE | re.MULTILINE | re.DOTALL))
         except (re.error, OverflowError, RecursionError) as error:
             raise Untranslatable(f"a pattern cannot be read: {type(error).__name__}") from None
+        self._groups = {}
         first = self._place()
         items, guards = _split_guards(list(tree))
         self._starts.append((first, guards))
-        self._sequence(items, first, at_start=True)
+        self._finals.add(self._sequence(items, first, at_start=True))
 
     def _sequence(self, items: Sequence[Any], place: int, *, at_start: bool = False) -> int:
         for operation, argument in items:
@@ -234,6 +257,7 @@ class PrefixAutomaton:
         if operation == "BRANCH":
             return self._either([list(branch) for branch in argument[1]], place, at_start=at_start)
         if operation == "SUBPATTERN":
+            self._groups[argument[0]] = list(argument[3])
             return self._sequence(list(argument[3]), place, at_start=at_start)
         if operation == "ATOMIC_GROUP":
             return self._sequence(list(argument), place, at_start=at_start)
@@ -244,8 +268,8 @@ class PrefixAutomaton:
         if operation in ("ASSERT", "ASSERT_NOT"):
             return self._look(argument, place)
         if operation == "GROUPREF":
-            self._edges[place].append((self._any, place))
-            return place
+            # What the group matched is one of the texts that it may match.
+            return self._sequence(self._groups.get(argument, []), place)
         if operation == "GROUPREF_EXISTS":
             return self._either([list(argument[1]), list(argument[2] or ())], place, at_start=at_start)
         raise Untranslatable(f"a pattern uses {operation}, which is not read here")
@@ -277,8 +301,9 @@ class PrefixAutomaton:
         low, high, inner = int(argument[0]), argument[1], list(argument[2])
         endless = high is _constants.MAXREPEAT or int(high) > _EXACT_REPEATS
         if at_start or _is_run(inner):
-            # Starts that differ only in how much of a run they have seen are one start: the first one.
-            low, endless = min(low, 1), endless or int(high) > 1
+            # Starts that differ only in how much of a run they have seen are soon one start: the first one.
+            low = min(low, _EXACT_RUN)
+            endless = endless or int(high) > low
         else:
             low = min(low, _EXACT_REPEATS)
         for _ in range(low):
@@ -303,10 +328,12 @@ class Live:
         before: the character before the text; empty at its start.
     """
 
-    __slots__ = ("before", "starts")
+    __slots__ = ("before", "matched", "starts")
 
     def __init__(self, before: str = "") -> None:
         self.before = before
+        # One past the last character with which a pattern may have been completed.
+        self.matched = 0
         self.starts: dict[State, int] = {}
 
     def earliest(self, default: int) -> int:

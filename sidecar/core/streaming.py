@@ -18,7 +18,7 @@ WIDTH_LIMIT = 2048
 RECOGNIZER_WIDTH = 320
 # Encoded text: what is inside is known only once the run has ended.
 _ENCODED = (
-    (r"[A-Za-z0-9+/_-]{16,1024}={0,2}", 0),
+    (r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,1024}={0,2}", 0),
     (r"(?:%[0-9a-f]{2}[\w.~-]{0,8}){3,64}", 0),
     (r"(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\u\{[0-9a-f]{1,6}\}){2,64}", 0),
     (r"(?:&#x?[0-9a-f]{1,8};){2,64}", 0),

@@ -322,7 +322,7 @@ def test_unreadable_events_stop_the_stream_unless_the_policy_says_so(data):
 
 def test_our_failure_meets_the_failure_policy():
     """A scanner that fails stops the stream, or lets it pass where the policy is open; the text is in no message."""
-    stream = sse({"choices": [{"index": 0, "delta": {"content": "secret words "}}]})
+    stream = sse({"choices": [{"index": 0, "delta": {"content": "secret tok_A1b2C3d4 words "}}]})
     for opened, verdict in ((frozenset(), Verdict.BLOCK), (frozenset({"response"}), Verdict.FLAG)):
         engine, lane = engine_and_lane(fail_open=opened)
         engine.scanner = Broken()
@@ -361,6 +361,6 @@ def test_text_guard_meets_the_failure_policy():
         engine, lane = engine_and_lane(fail_open=opened)
         engine.scanner = Broken()
         guard = TextGuard(engine, lane)
-        shown.append(guard.receive("hello ") + guard.receive("there") + guard.finish())
+        shown.append(guard.receive("tok_A1b2C3d4 ") + guard.receive("there") + guard.finish())
 
-    assert shown == ["", "hello there"]
+    assert shown == ["", "tok_A1b2C3d4 there"]
