@@ -138,9 +138,10 @@ def _first_fault(gates: Sequence[Gate]) -> str | None:
 def _expression(gate: Gate) -> bytes:
     if not gate.literal:
         return gate.expression.replace("\0", r"\x00").encode()
-    # Every byte outside letters and digits as \xHH: no NUL truncates the pattern, no metacharacter is left.
+    # Every ASCII sign as \xHH: no NUL truncates the pattern, no metacharacter is left. Letters beyond ASCII stay
+    # letters where case is a matter of Unicode, and are plain bytes where it is not.
     return b"".join(
-        bytes([byte]) if chr(byte).isascii() and chr(byte).isalnum() else b"\\x%02x" % byte
+        bytes([byte]) if chr(byte).isalnum() and byte < 0x80 or gate.unicode and byte >= 0x80 else b"\\x%02x" % byte
         for byte in gate.expression.encode()
     )
 
@@ -149,12 +150,12 @@ def _flags(gate: Gate) -> int:
     flags: int = hyperscan.HS_FLAG_SINGLEMATCH
     if gate.caseless:
         flags |= hyperscan.HS_FLAG_CASELESS
+    if gate.unicode:
+        flags |= hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_UCP
     if gate.literal:
         return flags
     if not gate.bytewise:
         flags |= hyperscan.HS_FLAG_UTF8
-    if gate.unicode:
-        flags |= hyperscan.HS_FLAG_UCP
     if gate.prefilter:
         flags |= hyperscan.HS_FLAG_PREFILTER
     if gate.dotall:

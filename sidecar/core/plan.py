@@ -48,7 +48,7 @@ def build_table(
 
     def candidate(rule: Rule, pattern: Pattern) -> Candidate:
         anchors = _anchors(rule, pattern)
-        also = frozenset(gate(Gate(keyword, caseless=rule.caseless)) for keyword in pattern.also)
+        also = frozenset(gate(_literal(rule, keyword)) for keyword in pattern.also)
         return Candidate(rule, pattern, frozenset(gate(anchor) for anchor in anchors), also)
 
     candidates = tuple(candidate(rule, pattern) for rule in rules for pattern in rule.patterns)
@@ -76,9 +76,14 @@ def _signs(gates: list[Gate]) -> dict[int, tuple[str, ...]]:
 
 def _anchors(rule: Rule, pattern: Pattern) -> list[Gate]:
     if pattern.keywords:
-        return [Gate(keyword, caseless=rule.caseless) for keyword in pattern.keywords]
+        return [_literal(rule, keyword) for keyword in pattern.keywords]
     assert pattern.regex is not None
     return [Gate(pattern.regex.pattern, literal=False, caseless=rule.caseless)]
+
+
+def _literal(rule: Rule, keyword: str) -> Gate:
+    # Letter case beyond ASCII is a matter of Unicode; ASCII keywords do without, and stay cheap.
+    return Gate(keyword, caseless=rule.caseless, unicode=rule.caseless and not keyword.isascii())
 
 
 def compile_plan(

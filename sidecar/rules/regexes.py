@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
 import string
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ _FOREIGN = {
     "POSSESSIVE_REPEAT": "a possessive quantifier",
 }
 # One start of a match may be tried in so many ways before the second look could hold up a request.
-WORK_LIMIT = 100_000
+WORK_LIMIT = 50_000
 _STRINGS_LIMIT = 4096
 _CLASS_LIMIT = 16
 # Every printable ASCII character, and one of each kind of letter, space and mark that `\w` and `\s` tell apart.
@@ -79,56 +80,78 @@ def _children(op: str, value: Any) -> Sequence[Tree]:
 
 
 def work(tree: Tree) -> float:
-    """Bound the ways in which one start of a match can be tried; infinite for catastrophic shapes.
+    """Bound the steps in which one start of a match can be tried; infinite for catastrophic shapes.
 
     Only choices that the next character does not settle count: a quantifier whose body may also begin what follows
-    (`.*` before anything, `(a+)+`), and branches that begin alike inside of one.
+    (`.*` before anything, `(a+)+`), and branches that begin alike. A gap before a literal of length n can be left in
+    every n-th place at most, which is what keeps `a.{0,40}word.{0,40}b` cheap and `(a{1,9}){1,9}` dear.
 
     Args:
         tree: the parsed expression.
 
     Returns:
-        The product of the open choices; at least 1.
+        The bound; at least 1.
     """
     return _work(tree, frozenset())
 
 
 def _work(tree: Tree, follow: frozenset[str]) -> float:
-    total = 1.0
+    total, lead = 1.0, 0
     for op, value in reversed(tree):
         name = str(op)
+        factor, choices = 1.0, 1.0
         if name in ("MAX_REPEAT", "MIN_REPEAT"):
-            total *= _work_of_repeat(value, follow)
+            factor, choices = _work_of_repeat(value, follow)
+        elif (texts := _strings([(op, value)])) is not None:
+            factor = _prefixes(texts)
         elif name == "BRANCH":
             branches = [list(branch) for branch in value[1]]
-            total *= _rivals(branches) * max(_work(branch, follow) for branch in branches)
+            factor = _rivals(branches) * max(_work(branch, follow) for branch in branches)
         elif name == "SUBPATTERN":
-            total *= _work(list(value[3]), follow)
+            factor = _work(list(value[3]), follow)
+        total *= factor
+        if choices > 1:
+            total = choices + math.ceil(choices / max(lead, 1)) * total if choices < math.inf else math.inf
+        lead = 0 if choices * factor > 1 or name == "ANY" else lead + _shortest([(op, value)])
         first, nullable = _first([(op, value)])
         follow = first | follow if nullable else first
     return total
 
 
-def _work_of_repeat(value: Any, follow: frozenset[str]) -> float:
+def _work_of_repeat(value: Any, follow: frozenset[str]) -> tuple[float, float]:
+    """Return what the body costs, and in how many places the repetition may end."""
     low, high, body = int(value[0]), int(value[1]), list(value[2])
     first, _ = _first(body)
     inner = _work(body, follow | first if high > 1 else follow)
     choices = 1.0
     if low < high and first & follow:
-        choices = float("inf") if high >= _UNBOUNDED else high - low + 1
-    if inner == 1:
-        return choices
-    return float("inf") if high > 64 else choices * inner**high
+        choices = math.inf if high >= _UNBOUNDED else high - low + 1
+    return (inner if inner == 1 else math.inf if high > 64 else inner**high), choices
+
+
+def _shortest(tree: Tree) -> int:
+    """Return the length of the shortest match."""
+    total = 0
+    for op, value in tree:
+        name = str(op)
+        if name in ("MAX_REPEAT", "MIN_REPEAT"):
+            total += int(value[0]) * _shortest(list(value[2]))
+        elif children := _children(name, value):
+            total += min(_shortest(child) for child in children)
+        elif name in ("LITERAL", "NOT_LITERAL", "IN", "ANY"):
+            total += 1
+    return total
+
+
+def _prefixes(texts: frozenset[str]) -> int:
+    """Return how many of the texts begin one of them at most: so often may a choice among them be revised."""
+    return max((sum(text[:end] in texts for end in range(len(text) + 1)) for text in texts), default=1)
 
 
 def _rivals(branches: Sequence[Tree]) -> int:
-    """Count the branches that can be entered with the same text: beginnings of one another, or alike in the first character."""
-    texts = [_strings(branch) for branch in branches]
-    if all(found is not None and len(found) == 1 for found in texts):
-        words = [next(iter(found)) for found in texts if found]
-        return max(sum(word.startswith(other) for other in words) for word in words)
+    """Count the branches that can be entered with the same first character."""
     firsts = [_first(branch)[0] for branch in branches]
-    return max(sum(bool(first & other) for other in firsts) for first in firsts) if firsts else 1
+    return max(sum(bool(first & other) for other in firsts) for first in firsts)
 
 
 def _first(tree: Tree) -> tuple[frozenset[str], bool]:
@@ -250,12 +273,19 @@ def _strings_of(op: str, value: Any, caseless: bool) -> frozenset[str] | None:
         parts = [_strings(child, caseless=caseless) for child in _children(op, value)]
         known = [part for part in parts if part is not None]
         return frozenset().union(*known) if len(known) == len(parts) else None
+    if op in ("MAX_REPEAT", "MIN_REPEAT") and _is_space(value[2]):
+        # A view shows each run of white space as one blank, and that view is scanned for keywords, too.
+        return frozenset({" "} if value[0] else {"", " "})
     if op in ("MAX_REPEAT", "MIN_REPEAT") and value[1] <= 3:
         body = _strings(list(value[2]), caseless=caseless)
         if body is None or sum(len(body) ** n for n in range(value[0], value[1] + 1)) > _STRINGS_LIMIT:
             return None
         return frozenset(text for n in range(value[0], value[1] + 1) for text in _powers(body, n))
     return None
+
+
+def _is_space(body: Any) -> bool:
+    return len(body) == 1 and str(body[0][0]) == "IN" and [str(item[1]) for item in body[0][1]] == ["CATEGORY_SPACE"]
 
 
 def _powers(body: frozenset[str], count: int) -> frozenset[str]:
