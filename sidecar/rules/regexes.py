@@ -103,7 +103,7 @@ def _work(tree: Tree, follow: frozenset[str]) -> float:
         if name in ("MAX_REPEAT", "MIN_REPEAT"):
             factor, choices = _work_of_repeat(value, follow)
         elif (texts := _strings([(op, value)])) is not None:
-            factor = _prefixes(texts)
+            factor = _prefixes(texts) * (2 if _repeats_itself(name, value) else 1)
         elif name == "BRANCH":
             branches = [list(branch) for branch in value[1]]
             factor = _rivals(branches) * max(_work(branch, follow) for branch in branches)
@@ -146,6 +146,13 @@ def _shortest(tree: Tree) -> int:
 def _prefixes(texts: frozenset[str]) -> int:
     """Return how many of the texts begin one of them at most: so often may a choice among them be revised."""
     return max((sum(text[:end] in texts for end in range(len(text) + 1)) for text in texts), default=1)
+
+
+def _repeats_itself(name: str, value: Any) -> bool:
+    """Tell whether two branches match the same text, as in `(a|a)`."""
+    parts = [_strings(list(branch)) or frozenset() for branch in value[1]] if name == "BRANCH" else []
+    nested = [_repeats_itself(str(op), inner) for child in _children(name, value) for op, inner in child]
+    return sum(map(len, parts)) > len(frozenset().union(*parts)) or any(nested)
 
 
 def _rivals(branches: Sequence[Tree]) -> int:
