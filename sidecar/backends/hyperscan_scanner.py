@@ -141,7 +141,7 @@ def _expression(gate: Gate) -> bytes:
     # Every ASCII sign as \xHH: no NUL truncates the pattern, no metacharacter is left. Letters beyond ASCII stay
     # letters where case is a matter of Unicode, and are plain bytes where it is not.
     return b"".join(
-        bytes([byte]) if chr(byte).isalnum() and byte < 0x80 or gate.unicode and byte >= 0x80 else b"\\x%02x" % byte
+        bytes([byte]) if (chr(byte).isalnum() and byte < 0x80) or (gate.unicode and byte >= 0x80) else b"\\x%02x" % byte
         for byte in gate.expression.encode()
     )
 
