@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import zipfile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import spacy
 
 from sidecar.backends.ner_component import SPANS_KEY, NamesComponent
 from sidecar.backends.ner_gate import NameGate
 from sidecar.backends.ner_settings import SHIPPED_MODEL, NerSettings
+from sidecar.backends.ner_windows import Window, windows
 from sidecar.core.scan import Found
 from sidecar.errors import ConfigError, RecognizerError
 
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-# Longer texts are read in windows: spaCy keeps about 300 bytes for each token.
-WINDOW = 20_000
-# Windows share this much, so that a name at an edge is whole in one of them.
-OVERLAP = 512
 _BATCH_CHARACTERS = 200_000
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -72,15 +69,15 @@ class NerRecognizer:
         Raises:
             RecognizerError: the pipeline failed; nothing is known about any of the texts.
         """
-        windows = [
+        pieces = [
             window
             for number, text in enumerate(texts)
             if self.could_hold_name(text)
-            for window in _windows(number, _SURROGATE.sub("\ufffd", text))
+            for window in windows(number, _SURROGATE.sub("\ufffd", text))
         ]
         found: list[list[Found]] = [[] for _ in texts]
         try:
-            for batch in _batches(windows):
+            for batch in _batches(pieces):
                 for window, spans in zip(batch, self._read([w.text for w in batch]), strict=True):
                     found[window.number] += window.keep(spans)
         except Exception as error:  # noqa: BLE001 - any fault of a foreign pipeline means that the texts were not inspected
@@ -118,45 +115,9 @@ def _scores_of(doc: Doc) -> dict[tuple[int, int], float]:
     return {(span.start, span.end): float(s) for span, s in zip(group, group.attrs["scores"], strict=True)}
 
 
-class _Window(NamedTuple):
-    """A stretch of a text; of two that overlap, each answers for its half."""
-
-    number: int
-    text: str
-    offset: int
-    first: int
-    last: int
-
-    def keep(self, spans: Sequence[Found]) -> Iterator[Found]:
-        """Yield the findings that begin in the part this window answers for, in code points of the text."""
-        for span in spans:
-            if self.first <= span.start + self.offset < self.last:
-                yield Found(span.entity, span.start + self.offset, span.end + self.offset, span.confidence)
-
-
-def _windows(number: int, text: str) -> Iterator[_Window]:
-    start = first = 0
-    while len(text) - start > WINDOW:
-        end = _cut(text, start + WINDOW)
-        last = end - OVERLAP // 2
-        yield _Window(number, text[start:end], start, first, last)
-        first = last
-        start = _cut(text, end - OVERLAP, reach=OVERLAP // 4)
-    yield _Window(number, text[start:], start, first, len(text) + 1)
-
-
-def _cut(text: str, near: int, *, reach: int = WINDOW // 8) -> int:
-    """Return a place at or before `near` where a line begins, else a word, else `near`."""
-    for mark in ("\n", " "):
-        place = text.rfind(mark, near - reach, near)
-        if place >= 0:
-            return place + 1
-    return near
-
-
-def _batches(windows: Sequence[_Window]) -> Iterator[list[_Window]]:
+def _batches(windows: Sequence[Window]) -> Iterator[list[Window]]:
     """Group windows, so that the documents of one batch are bounded."""
-    batch: list[_Window] = []
+    batch: list[Window] = []
     room = _BATCH_CHARACTERS
     for window in windows:
         if batch and len(window.text) > room:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import threading
 import weakref
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from sidecar.backends.ner_gate import NameGate
 from sidecar.backends.ner_pool import NerOutcome, NerPool, NerStatus, PoolSettings
 from sidecar.backends.ner_settings import SHIPPED_MODEL, NerSettings
+from sidecar.backends.ner_windows import windows
 from sidecar.core.scan import Found, Gate
 from sidecar.errors import ConfigError, RecognizerError
 
@@ -29,11 +31,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Answering(Protocol):
-    """Finds names in one text, or says why it could not."""
+# A worker is held for about half a second by so much text.
+WINDOWS_AT_ONCE = 4
 
-    def ask(self, text: str) -> NerOutcome:
-        """Wait for what is found in a text."""
+
+class Answering(Protocol):
+    """Finds names in texts, or says why it could not."""
+
+    def ask(self, texts: Sequence[str]) -> NerOutcome:
+        """Wait for what is found in texts."""
         ...
 
 
@@ -66,12 +72,21 @@ class NamesRecognizer:
         del fired
         if self._gate is not None and not self._gate.passes(text):
             return ()
-        outcome = self._source.ask(text)
+        found: list[Found] = []
+        waiting = windows(0, text)
+        # A long text is asked about in parts, each with its own deadline: others are not kept waiting behind all of it.
+        while part := list(itertools.islice(waiting, WINDOWS_AT_ONCE)):
+            for window, spans in zip(part, self._ask([window.text for window in part]), strict=True):
+                found += window.keep(spans)
+        return found
+
+    def _ask(self, texts: Sequence[str]) -> Sequence[Sequence[Found]]:
+        outcome = self._source.ask(texts)
         if outcome.status is NerStatus.COMPLETE:
-            return outcome.found[0]
+            return outcome.found
         self.report_gap(outcome.status.value, outcome.reason)
         if outcome.status is NerStatus.SKIPPED:
-            return ()
+            return [()] * len(texts)
         raise RecognizerError(f"{outcome.status.value}: {outcome.reason}")
 
 
@@ -89,13 +104,13 @@ class Inline:
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
 
-    def ask(self, text: str) -> NerOutcome:
+    def ask(self, texts: Sequence[str]) -> NerOutcome:
         """Find at once.
 
         Raises:
             RecognizerError: the finder failed.
         """
-        return NerOutcome(NerStatus.COMPLETE, "", tuple(map(tuple, self._finder.find((text,)))))
+        return NerOutcome(NerStatus.COMPLETE, "", tuple(map(tuple, self._finder.find(texts))))
 
 
 class NerService:
@@ -121,11 +136,11 @@ class NerService:
             self.close()
             raise ConfigError(f"ner: {error}") from None
 
-    def ask(self, text: str) -> NerOutcome:
-        """Wait for what is found in a text; at most the deadline of the settings."""
+    def ask(self, texts: Sequence[str]) -> NerOutcome:
+        """Wait for what is found in texts; at most the deadline of the settings."""
         if not self._end.alive:
             return NerOutcome(NerStatus.UNAVAILABLE, "closed")
-        return self._submit(self._pool.find((text,))).result()
+        return self._submit(self._pool.find(texts)).result()
 
     def close(self) -> None:
         """End the workers now; further calls are unavailable."""

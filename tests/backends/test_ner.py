@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import spacy
 
-from sidecar.backends import ner
 from sidecar.backends.ner import NerRecognizer
 from sidecar.backends.ner_settings import SHIPPED_MODEL, NerSettings
+from sidecar.backends.ner_windows import WINDOW
 from sidecar.core.scan import Found
 from sidecar.errors import ConfigError, RecognizerError
 
@@ -102,12 +102,12 @@ def test_long_text_loses_nothing_at_an_edge():
     expected = [Found("PERSON", span.start_char, span.end_char, 0.85) for span in pipeline(text).ents]
 
     assert expected == NerRecognizer(pipeline).find([text])[0]
-    assert len(text) > 10 * ner.WINDOW
+    assert len(text) > 10 * WINDOW
 
 
 def test_long_text_without_any_space():
     """Text that cannot be cut well is cut anyway; time and memory stay bounded."""
-    assert NerRecognizer(foreign("PERSON")).find(["a" * (3 * ner.WINDOW)]) == [[]]
+    assert NerRecognizer(foreign("PERSON")).find(["a" * (3 * WINDOW)]) == [[]]
 
 
 def test_any_pipeline_may_take_its_place():

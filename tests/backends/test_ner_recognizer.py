@@ -16,7 +16,8 @@ import pytest
 from sidecar.adapters.record import Recorder
 from sidecar.app import Options, load_snapshot, recognizers
 from sidecar.backends.ner_pool import NerOutcome, NerStatus, PoolSettings
-from sidecar.backends.ner_recognizer import Inline, NamesRecognizer, NerService
+from sidecar.backends.ner_recognizer import WINDOWS_AT_ONCE, Inline, NamesRecognizer, NerService
+from sidecar.backends.ner_windows import WINDOW
 from sidecar.config import find_policy
 from sidecar.core.scan import Found
 from sidecar.errors import ConfigError, RecognizerError
@@ -33,7 +34,7 @@ class Says:
     def __init__(self, status, reason="", found=()):
         self._outcome = NerOutcome(status, reason, (found,))
 
-    def ask(self, text):
+    def ask(self, texts):
         """Answer."""
         return self._outcome
 
@@ -118,7 +119,7 @@ def test_skipping_is_counted():
     """Where the policy says `skip`, nothing is found, and that is counted."""
     names, gaps = reporting(Says(NerStatus.SKIPPED, "overload"))
 
-    assert names.find(TEXT, ()) == ()
+    assert names.find(TEXT, ()) == []
     assert gaps == [("ner_skipped", "overload")]
 
 
@@ -153,9 +154,29 @@ def test_gap_meets_the_failure_policy(full, monkeypatch, mode, verdict):
     assert (answer.decision.verdict, answer.decision.reason) == (verdict, "engine_failure")
 
 
+def test_long_text_is_asked_about_in_parts():
+    """Every window is asked about, a few at a time, and findings have their place in the whole text."""
+    asked = []
+
+    class Dots:
+        def ask(self, texts):
+            asked.append(len(texts))
+            found = [
+                tuple(Found("PERSON", m.start(), m.end(), 1.0) for m in re.finditer("Ada", text)) for text in texts
+            ]
+            return NerOutcome(NerStatus.COMPLETE, "", tuple(found))
+
+    text = "".join(f"line {number} has Ada\n" for number in range(20_000))
+    found = NamesRecognizer(Dots()).find(text, ())
+
+    assert [(one.start, one.end) for one in found] == [m.span() for m in re.finditer("Ada", text)]
+    assert max(asked) == WINDOWS_AT_ONCE
+    assert sum(asked) >= len(text) / WINDOW
+
+
 def test_inline_asks_at_once():
     """Tools run the finder where they are."""
-    assert Inline(Shouting()).ask("Ada") == NerOutcome(NerStatus.COMPLETE, "", ((Found("PERSON", 0, 3, 1.0),),))
+    assert Inline(Shouting()).ask(["Ada"]) == NerOutcome(NerStatus.COMPLETE, "", ((Found("PERSON", 0, 3, 1.0),),))
 
 
 def test_service_answers_threads(service):
@@ -163,7 +184,7 @@ def test_service_answers_threads(service):
     answers = {}
 
     def ask(number):
-        answers[number] = service.ask("x" * number).found
+        answers[number] = service.ask(["x" * number]).found
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(1, 30)]
     for thread in threads:
@@ -179,7 +200,7 @@ def test_service_keeps_the_deadline():
     service = NerService(Shouting, PoolSettings(deadline=0.3))
     began = time.monotonic()
 
-    assert service.ask("sleep") == NerOutcome(NerStatus.UNAVAILABLE, "deadline")
+    assert service.ask(["sleep"]) == NerOutcome(NerStatus.UNAVAILABLE, "deadline")
     assert time.monotonic() - began < 0.9
     service.close()
 
@@ -188,7 +209,7 @@ def test_service_that_is_closed_is_unavailable(service):
     """After `close`, texts are not read, and the answer says so."""
     service.close()
 
-    assert service.ask("Ada") == NerOutcome(NerStatus.UNAVAILABLE, "closed")
+    assert service.ask(["Ada"]) == NerOutcome(NerStatus.UNAVAILABLE, "closed")
 
 
 def test_service_without_a_model_does_not_start():
@@ -236,7 +257,7 @@ async def test_checks_under_full_do_not_hold_the_loop():
     names = next(one for one in loaded.table.recognizers if isinstance(one, NamesRecognizer))
 
     class Slow:
-        def ask(self, text):
+        def ask(self, texts):
             time.sleep(0.5)
             return NerOutcome(NerStatus.COMPLETE, "", ((Found("PERSON", 11, 27, 1.0),),))
 
