@@ -10,10 +10,15 @@ import msgspec
 
 from sidecar import config
 from sidecar.backends.hyperscan_scanner import HyperscanScanner
+from sidecar.backends.operator_tools import operator_tools
 from sidecar.backends.re_scanner import ReScanner
+from sidecar.core.decide import TargetPolicy
 from sidecar.core.engine import Engine, Lane
 from sidecar.core.filter import Filter, Observer
+from sidecar.core.operators import NO_TOOLS, Tools
+from sidecar.core.operators.pseudonymise import Pseudonymise
 from sidecar.core.plan import GateTable, build_table, compile_plan
+from sidecar.core.pseudonyms import Keyring
 from sidecar.core.score import Weigher
 from sidecar.model import TARGETS
 from sidecar.rules.bundle import Bundle, read_bundle
@@ -36,6 +41,7 @@ class Snapshot:
         table: the gates that `scanner` was built from.
         scanner: runs them.
         observer: counts and records decisions.
+        tools: what masking operators need from outside.
     """
 
     def __init__(
@@ -45,6 +51,8 @@ class Snapshot:
         table: GateTable,
         scanner: Scanner,
         observer: Observer | None = None,
+        *,
+        tools: Tools = NO_TOOLS,
     ) -> None:
         self.bundle = bundle
         self.policy = policy
@@ -57,6 +65,7 @@ class Snapshot:
         self.table = table
         self.scanner = scanner
         self._observer = observer
+        self._tools = tools
         self._filters: dict[tuple[str, str], Filter] = {}
         self._lanes: dict[tuple[int, ...], Lane] = {}
 
@@ -76,12 +85,14 @@ class Snapshot:
         applied = applicable(self.policy, application=application, route=route)
         lane = self._lanes.get(applied)
         if lane is None:
-            profile = resolve(self.policy, application=application, route=route)
-            lane = self._lanes[applied] = _compile_lane(self.table, profile, waits=self.policy.ner.enabled)
+            profile = resolve(self.policy, application=application, route=route, tools=self._tools)
+            lane = self._lanes[applied] = _compile_lane(
+                self.table, profile, waits=self.policy.ner.enabled, keyring=self._tools.keyring
+            )
         return lane
 
 
-def _compile_lane(table: GateTable, profile: Profile, *, waits: bool) -> Lane:
+def _compile_lane(table: GateTable, profile: Profile, *, waits: bool, keyring: Keyring) -> Lane:
     plans = {
         target: compile_plan(
             table,
@@ -101,7 +112,13 @@ def _compile_lane(table: GateTable, profile: Profile, *, waits: bool) -> Lane:
         pass_unreadable=profile.unreadable == "pass",
         waits=waits,
         enforced=profile.enforced,
+        keyring=keyring if any(_pseudonymises(policy) for policy in profile.targets.values()) else None,
     )
+
+
+def _pseudonymises(policy: TargetPolicy) -> bool:
+    responses = (*policy.families.values(), *policy.entities.values())
+    return any(isinstance(response.operator, Pseudonymise) for response in responses)
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -134,8 +151,11 @@ def load_snapshot(options: Options | None = None, observer: Observer | None = No
     """
     options = options or Options()
     bundle = read_bundle(config.read_folder(options.rules or config.shipped_rules()))
-    policy = read_policy(*config.find_policy(options.policy))
-    return compile_snapshot(bundle, policy, scanner=options.scanner, observer=observer, inline=options.inline)
+    tools = operator_tools()
+    policy = read_policy(*config.find_policy(options.policy), tools)
+    return compile_snapshot(
+        bundle, policy, scanner=options.scanner, observer=observer, inline=options.inline, tools=tools
+    )
 
 
 def compile_snapshot(
@@ -145,14 +165,17 @@ def compile_snapshot(
     scanner: str = "hyperscan",
     observer: Observer | None = None,
     inline: bool = False,
+    tools: Tools = NO_TOOLS,
 ) -> Snapshot:
     """Compile a bundle that was read, under a policy."""
     anchors = bundle.score.anchors if bundle.score else ()
     table = build_table(bundle.rule_set.rules, recognizers(policy, inline=inline, observer=observer), anchors)
 
     if scanner == "hyperscan":
-        return Snapshot(bundle, policy, table, HyperscanScanner(table.gates, config.cache_folder()), observer)
-    return Snapshot(bundle, policy, table, ReScanner(table.gates), observer)
+        return Snapshot(
+            bundle, policy, table, HyperscanScanner(table.gates, config.cache_folder()), observer, tools=tools
+        )
+    return Snapshot(bundle, policy, table, ReScanner(table.gates), observer, tools=tools)
 
 
 def recognizers(

@@ -100,7 +100,7 @@ class FilterService:
         def filters(scope: pb.Scope) -> Filter:
             admission, own = self._admit(call, scope)
             held.append(admission)
-            return snapshot.filter(own.application, own.route)
+            return snapshot.filter(own.application, own.route).of_exchange(own.conversation)
 
         try:
             async for answer in guard_stream(requests, filters):
@@ -159,7 +159,7 @@ async def _check_side_by_side(asked: Sequence[tuple[Filters, pb.CheckRequest, pb
 
 def _check(snapshot: Filters, request: pb.CheckRequest, scope: pb.Scope) -> pb.CheckResponse:
     target = request.target or "request.user"
-    check = snapshot.filter(scope.application, scope.route)
+    check = snapshot.filter(scope.application, scope.route).of_exchange(scope.conversation)
     if request.WhichOneof("content") == "body":
         direction = target.partition(".")[0]
         if direction not in ("request", "response"):

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from sidecar.core.operators import Operator
+from sidecar.core.operators.pseudonymise import Pseudonymise
+from sidecar.core.pseudonyms import Pseudonyms
 from sidecar.core.sanitise import Delimiters, sanitise
 from sidecar.model import Action, Decision, Edit, Finding, Segment, Verdict
 
@@ -63,6 +65,7 @@ def decide(
     policies: Mapping[str, TargetPolicy],
     *,
     revision: str,
+    pseudonyms: Pseudonyms | None = None,
 ) -> Decision:
     """Combine findings and scores under the policy of each target.
 
@@ -72,6 +75,7 @@ def decide(
         scores: the injection score of each segment, 0..1; segments without a score are 0.
         policies: the policy of each target.
         revision: the revision of the rules that were used.
+        pseudonyms: of the exchange, for operators that need them.
 
     Returns:
         The decision; its findings carry the verdict that each one led to, in order of segments and spans.
@@ -84,13 +88,15 @@ def decide(
         for segment in segments
         if policies[segment.target].always_sanitise
     )
-    judged.sort(key=lambda item: (item[0].segment.path, item[0].start, -item[0].end))
+    # In the order of the message, so that pseudonyms are numbered as a reader would: a path sorts /10 before /2.
+    places = {segment.path: place for place, segment in enumerate(segments)}
+    judged.sort(key=lambda item: (places.get(item[0].segment.path, 0), item[0].start, -item[0].end))
     verdict = max((action.verdict for _, action, _ in judged), default=Verdict.ALLOW)
     return Decision(
         verdict=verdict,
         score=max((score for _, score in scores), default=0.0),
         findings=tuple(msgspec.structs.replace(finding, verdict=action.verdict) for finding, action, _ in judged),
-        edits=tuple(_edits(judged, policies)) if verdict is Verdict.MASK else (),
+        edits=tuple(_edits(judged, policies, pseudonyms)) if verdict is Verdict.MASK else (),
         revision=revision,
     )
 
@@ -125,13 +131,13 @@ def _keep(_entity: str, text: str) -> str:
     return text
 
 
-def _edits(judged: Sequence[Judged], policies: Mapping[str, TargetPolicy]) -> list[Edit]:
+def _edits(judged: Sequence[Judged], policies: Mapping[str, TargetPolicy], pseudonyms: Pseudonyms | None) -> list[Edit]:
     """Turn masks into edits; where a segment is sanitised, one edit replaces the whole of it."""
     segments = {item[0].segment.path: item[0].segment for item in judged}
     edits: list[Edit] = []
     for path, segment in segments.items():
         mine = [item for item in judged if item[0].segment.path == path]
-        masks = _resolve(mine)
+        masks = _resolve(mine, pseudonyms)
         if any(action is Action.SANITISE for _, action, _ in mine):
             text = sanitise(apply_edits(segment.text, masks), policies[segment.target].delimiters)
             masks = [Edit(path, 0, len(segment.text), text)]
@@ -139,7 +145,7 @@ def _edits(judged: Sequence[Judged], policies: Mapping[str, TargetPolicy]) -> li
     return edits
 
 
-def _resolve(judged: Sequence[Judged]) -> list[Edit]:
+def _resolve(judged: Sequence[Judged], pseudonyms: Pseudonyms | None) -> list[Edit]:
     """Resolve overlaps: the more confident finding wins, then the longer one, and covers the union of both spans."""
     masks = [item for item in judged if item[1] is Action.MASK]
     merged: list[tuple[int, int, Judged]] = []
@@ -154,6 +160,8 @@ def _resolve(judged: Sequence[Judged]) -> list[Edit]:
     edits = []
     for start, end, (finding, _, operator) in merged:
         text = finding.segment.text[start:end]
+        if pseudonyms is not None and isinstance(operator, Pseudonymise):
+            operator = operator.within(pseudonyms)  # noqa: PLW2901 - the same operator, bound to the exchange
         edits.append(Edit(finding.segment.path, start, end, operator(finding.entity or finding.rule.upper(), text)))
     return edits
 

@@ -11,6 +11,8 @@ from sidecar.core.decide import TargetPolicy, decide
 from sidecar.core.extract import extract
 from sidecar.core.mask import mask
 from sidecar.core.normalise import normalise
+from sidecar.core.pseudonyms import Keyring, Pseudonyms
+from sidecar.core.restore import restored
 from sidecar.core.scan import Scanner, Signs, scan
 from sidecar.core.score import Weigher, score
 from sidecar.model import Decision, Segment, Verdict
@@ -33,6 +35,8 @@ class Lane(msgspec.Struct, frozen=True):
         pass_unreadable: whether a body that cannot be read is passed unseen.
         enforced: whether verdicts are obeyed; else they are only reported.
         waits: whether a recognizer waits for another process; whoever must not wait inspects in a thread.
+        keyring: what pseudonyms are made with; None where no policy asks for any.
+        pseudonyms: those of the exchange at hand; None: they are not restored.
         sanitises: whether some texts are rewritten although nothing was found in them; worked out, not given.
         guarded: the directions in which anything is looked for; worked out, not given.
     """
@@ -45,13 +49,16 @@ class Lane(msgspec.Struct, frozen=True):
     pass_unreadable: bool = False
     enforced: bool = True
     waits: bool = False
+    keyring: Keyring | None = None
+    pseudonyms: Pseudonyms | None = None
     sanitises: bool = False
     guarded: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Work out once what every clean message would ask again."""
         guarded = {target.partition(".")[0] for target, policy in self.policies.items() if policy.is_active}
-        msgspec.structs.force_setattr(self, "guarded", frozenset(guarded))
+        restored = {"response"} if self.keyring is not None else set()
+        msgspec.structs.force_setattr(self, "guarded", frozenset(guarded | restored))
         msgspec.structs.force_setattr(self, "sanitises", any(item.always_sanitise for item in self.policies.values()))
 
     def guards(self, direction: str) -> bool:
@@ -105,11 +112,17 @@ class Engine:
     def judge(self, segments: Sequence[Segment], lane: Lane) -> Decision:
         """Inspect texts that were already extracted."""
         hits = scan(normalise(segments), self.scanner, self.signs)
+        pseudonyms = lane.pseudonyms
         if not hits and not lane.sanitises:
-            return self._clean
+            return self._clean if pseudonyms is None else restored(self._clean, segments, pseudonyms)
         findings = confirm(hits, lane.plans)
         scores = score(hits, findings, self.weigh)
-        return decide(segments, findings, scores, lane.policies, revision=self.revision)
+        if pseudonyms is None:
+            return decide(segments, findings, scores, lane.policies, revision=self.revision)
+        pseudonyms.reserve(segment.text for segment in segments if segment.target.startswith("request."))
+        decision = decide(segments, findings, scores, lane.policies, revision=self.revision, pseudonyms=pseudonyms)
+        pseudonyms.keep()
+        return restored(decision, segments, pseudonyms)
 
     def judge_until(self, segment: Segment, lane: Lane, cut: int) -> tuple[Decision, int]:
         """Inspect a text of which more may come, and decide about its beginning.
@@ -122,12 +135,18 @@ class Engine:
         Returns:
             The decision about what begins before the cut, and the cut, moved left out of any finding.
         """
+        pseudonyms = lane.pseudonyms
         hits = scan(normalise((segment,)), self.scanner, self.signs)
-        if not hits:
+        if not hits and pseudonyms is None:
             return decide((), (), (), lane.policies, revision=self.revision), cut
         findings = confirm(hits, lane.plans)
-        while straddling := [finding.start for finding in findings if finding.start < cut < finding.end]:
+        whole = [(finding.start, finding.end) for finding in findings]
+        if pseudonyms is not None:
+            cut = min(cut, max(segment.start, pseudonyms.open_from(segment.text)))
+            whole += [(item.start, item.end) for item in pseudonyms.find(segment.text)]
+        while straddling := [start for start, end in whole if start < cut < end]:
             cut = min(straddling)
         final = [finding for finding in findings if finding.start < cut]
         scores = score(hits, final, self.weigh)
-        return decide((segment,), final, scores, lane.policies, revision=self.revision), cut
+        decision = decide((segment,), final, scores, lane.policies, revision=self.revision, pseudonyms=pseudonyms)
+        return (restored(decision, (segment,), pseudonyms, cut=cut) if pseudonyms else decision), cut

@@ -11,6 +11,7 @@ from sidecar.core.decide import apply_edits
 from sidecar.core.dialects import dialect_for
 from sidecar.core.engine import Engine, Lane, Outcome
 from sidecar.core.media import parse_content_type
+from sidecar.core.pseudonyms import Pseudonyms
 from sidecar.core.schemas import Schema, request_schema, response_schema
 from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import TARGETS, Decision, Segment, Verdict
@@ -118,6 +119,21 @@ class Filter:
         self._observer = observer or Unobserved()
         self._application = application
         self._route = route
+
+    def of_exchange(self, conversation: str) -> Filter:
+        """Return the filter of one exchange, which restores in the answer what it pseudonymised in the request.
+
+        Args:
+            conversation: which one of the application's; empty: all of them are one.
+
+        Raises:
+            EngineError: the vault cannot be asked.
+        """
+        if self.lane.keyring is None:
+            return self
+        pseudonyms = Pseudonyms(self.lane.keyring, self._application, conversation)
+        lane = msgspec.structs.replace(self.lane, pseudonyms=pseudonyms)
+        return Filter(self.engine, lane, self._observer, application=self._application, route=self._route)
 
     def check_text(self, text: str, target: str = "request.user") -> Answer:
         """Check one text.

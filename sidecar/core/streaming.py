@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sidecar.core.prefixes import PrefixAutomaton, Untranslatable
+from sidecar.core.prefixes import Live, PrefixAutomaton, Untranslatable
 
 if TYPE_CHECKING:
     from sidecar.core.confirm import Plan
@@ -36,7 +36,24 @@ def prefixes_of(lane: Lane, target: str) -> PrefixAutomaton:
     automaton = known[1].get(target)
     if automaton is None:
         automaton = known[1][target] = _build(*patterns_of(lane.plans[target]))
-    return automaton
+    return automaton if lane.pseudonyms is None else EagerAutomaton(automaton)
+
+
+class EagerAutomaton(PrefixAutomaton):
+    """Says that any character may complete a match: where pseudonyms are restored, all text is asked for them.
+
+    Args:
+        automaton: what else could become a match.
+    """
+
+    def __init__(self, automaton: PrefixAutomaton) -> None:
+        self.width = automaton.width
+        self._automaton = automaton
+
+    def advance(self, live: Live, text: str, begin: int) -> None:
+        """Step through a piece of text."""
+        self._automaton.advance(live, text, begin)
+        live.matched = begin + len(text)
 
 
 # By the identity of a lane's plans, which are kept beside it.

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 SELFTEST_PATH: Final = "/.portcullis/selftest"
 # Clients must not speak to us through headers that the host's own configuration uses.
 _CONTROL_PREFIX = "x-sidecar-"
+# Where an application says which conversation a request belongs to; pseudonyms stay the same within one.
+CONVERSATION_HEADER: Final = "x-conversation-id"
 # A client that sends nothing of its body for so long is slow on purpose or gone.
 BODY_IDLE_SECONDS: Final = 30.0
 
@@ -158,7 +160,7 @@ class Transaction:
         if side.direction == "request" or self._request.phase is Phase.HEADERS:
             self._path = event.get(":path", "/")
             route = self._caller.route or self._path.partition("?")[0]
-            self._filter = self._filters(self._caller.application, route)
+            self._filter = self._filters(self._caller.application, route).of_exchange(event.get(CONVERSATION_HEADER))
             self._request.watching = self._response.watching = self._caller.observe or not self._filter.lane.enforced
         side.headers = event
         side.phase = Phase.DONE if event.end else Phase.BODY

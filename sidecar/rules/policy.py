@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from sidecar.core.decide import Response, TargetPolicy
-from sidecar.core.operators import Operator, build_operator
+from sidecar.core.operators import NO_TOOLS, Operator, Tools, build_operator
 from sidecar.core.sanitise import Delimiters
 from sidecar.errors import BundleError, ConfigError
 from sidecar.model import TARGETS, Action, OperatorConfig
@@ -200,12 +200,13 @@ class Profile(msgspec.Struct, frozen=True):
     enforced: bool = True
 
 
-def read_policy(data: bytes, source: str) -> PolicyDocument:
+def read_policy(data: bytes, source: str, tools: Tools = NO_TOOLS) -> PolicyDocument:
     """Read a policy file.
 
     Args:
         data: the file's content.
         source: its name, for error messages.
+        tools: what operators need from outside.
 
     Raises:
         ConfigError: says file, line and key of each fault.
@@ -216,7 +217,7 @@ def read_policy(data: bytes, source: str) -> PolicyDocument:
         raise ConfigError("\n".join(error.faults)) from None
     faults = [
         f"{source}:{line_of(data, source, *place)}: {fault}"
-        for place, check in _checks(document)
+        for place, check in _checks(document, tools)
         if (fault := _fault_of(check))
     ]
     if faults:
@@ -227,7 +228,7 @@ def read_policy(data: bytes, source: str) -> PolicyDocument:
 Place = tuple[str | int, ...]
 
 
-def _checks(document: PolicyDocument) -> Iterator[tuple[Place, Callable[[], object]]]:
+def _checks(document: PolicyDocument, tools: Tools) -> Iterator[tuple[Place, Callable[[], object]]]:
     """Yield what the types cannot say, each with its place: targets must exist, operators must build."""
     for index, target in enumerate(document.sanitise.always):
         yield ("sanitise", "always", index), partial(_require_target, target)
@@ -235,9 +236,9 @@ def _checks(document: PolicyDocument) -> Iterator[tuple[Place, Callable[[], obje
     layers += [(("overrides", index, "families"), item.families) for index, item in enumerate(document.overrides)]
     for place, families in layers:
         for name, family in families.items():
-            yield (*place, name, "operator"), partial(_operator, family.operator)
+            yield (*place, name, "operator"), partial(_operator, family.operator, tools)
             for entity, settings in family.entities.items():
-                yield (*place, name, "entities", entity, "operator"), partial(_operator, settings.operator)
+                yield (*place, name, "entities", entity, "operator"), partial(_operator, settings.operator, tools)
 
 
 def _fault_of(check: Callable[[], object]) -> str:
@@ -253,16 +254,17 @@ def _require_target(target: str) -> None:
         raise ValueError(f"unknown target `{target}`; known: {', '.join(TARGETS)}")
 
 
-def _operator(settings: OperatorSettings | None) -> Operator:
-    return build_operator(OperatorConfig(settings.name, settings.params) if settings else OperatorConfig("replace"))
+def _operator(settings: OperatorSettings | None, tools: Tools) -> Operator:
+    config = OperatorConfig(settings.name, settings.params) if settings else OperatorConfig("replace")
+    return build_operator(config, tools)
 
 
-def resolve(document: PolicyDocument, *, application: str, route: str) -> Profile:
+def resolve(document: PolicyDocument, *, application: str, route: str, tools: Tools = NO_TOOLS) -> Profile:
     """Work out what a policy says for one application and route."""
     applied = {target: [o for o in document.overrides if _applies(o, application, route, target)] for target in TARGETS}
     return Profile(
         name=document.name,
-        targets={target: _target_policy(document, target, applied[target]) for target in TARGETS},
+        targets={target: _target_policy(document, target, applied[target], tools) for target in TARGETS},
         detect_paranoia={target: _last(document, applied[target], "paranoia").detect for target in TARGETS},
         excluded={target: _excluded(document, application, route, target) for target in TARGETS},
         failure={
@@ -311,18 +313,19 @@ def _excluded(document: PolicyDocument, application: str, route: str, target: st
     )
 
 
-def _target_policy(document: PolicyDocument, target: str, applied: list[Override]) -> TargetPolicy:
+def _target_policy(document: PolicyDocument, target: str, applied: list[Override], tools: Tools) -> TargetPolicy:
     layers = (document.families, *(override.families for override in applied))
     families: dict[str, Response] = {}
     entities: dict[str, Response] = {}
     for name in dict.fromkeys(name for layer in layers for name in layer):
         settings = [layer[name] for layer in layers if name in layer]
-        families[name] = _response(settings)
+        families[name] = _response(settings, tools)
         for entity in dict.fromkeys(entity for item in settings for entity in item.entities):
-            entities[entity] = _response([*settings, *(s.entities[entity] for s in settings if entity in s.entities)])
+            layered = [*settings, *(item.entities[entity] for item in settings if entity in item.entities)]
+            entities[entity] = _response(layered, tools)
     # What could not be undone within bounds was not inspected: the failure policy decides, unless the policy names it.
     closed = getattr(_last(document, applied, "failure"), target.partition(".")[0]) == "closed"
-    families.setdefault("limits", Response(Action.BLOCK if closed else Action.FLAG, 0.0, _operator(None)))
+    families.setdefault("limits", Response(Action.BLOCK if closed else Action.FLAG, 0.0, _operator(None, tools)))
     threshold = _last(document, applied, "threshold")
     off = threshold.action == "off"
     return TargetPolicy(
@@ -337,7 +340,7 @@ def _target_policy(document: PolicyDocument, target: str, applied: list[Override
     )
 
 
-def _response(layers: list[Any]) -> Response:
+def _response(layers: list[Any], tools: Tools) -> Response:
     """Fold the settings of one family or entity; later layers win."""
 
     def last(name: str, default: Any) -> Any:
@@ -347,7 +350,7 @@ def _response(layers: list[Any]) -> Response:
     return Response(
         action=_action(last("action", "rule")),
         min_confidence=last("min_confidence", 0.0),
-        operator=_operator(last("operator", None)),
+        operator=_operator(last("operator", None), tools),
     )
 
 
