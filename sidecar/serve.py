@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from sidecar.backends.audit_keys import load_signer
 from sidecar.backends.audit_log import AuditLog, AuditSettings
 from sidecar.backends.upstream import Upstream
 from sidecar.errors import SidecarError
+from sidecar.gateway.run import Workers
 from sidecar.guard import load_guard
 from sidecar.hosts.listen import Listen, TcpAddress
 from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
@@ -139,6 +141,27 @@ def _ids(worker: int) -> Callable[[], str]:
 def _announce(metrics: Metrics, snapshot: Snapshot) -> None:
     rules = snapshot.bundle.rule_set
     metrics.set_bundle(name=rules.name, version=rules.version, revision=rules.revision, now=time.time())
+
+
+def filter_workers(options: Options, *, host: str, count: int | None, say: Callable[[str], None]) -> Workers:
+    """Describe the processes in which a gateway runs its filter.
+
+    Args:
+        options: rules and policy.
+        host: `auto`, `envoy` or `grpcio`.
+        count: how many; None for one each core.
+        say: takes the few lines that a person should see.
+
+    Raises:
+        ConfigError: the host cannot be used here.
+    """
+    return Workers(
+        factory=_FACTORY,
+        settings=msgspec.to_builtins(Settings(options), enc_hook=_encode),
+        host=choose_host(host, say),
+        count=count or len(os.sched_getaffinity(0)),
+        say=say,
+    )
 
 
 async def serve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import os
@@ -94,15 +95,28 @@ def _load_or_compile(gates: Sequence[Gate], cache: Path | None) -> hyperscan.Dat
     key = _cache_key(cache)
     content = hashlib.sha256(engine_version().encode() + msgspec.json.encode(gates)).hexdigest()
     path = cache / f"{content}.hsdb"
-    blob = _read_sealed(path, key, content)
-    if blob is not None:
-        try:
-            return _deserialise(blob)
-        except hyperscan.HyperscanError:
-            path.unlink(missing_ok=True)
-    database = _compile(gates)
-    _write_sealed(path, key, content, hyperscan.dumpb(database))
+    database = _load(path, key, content)
+    if database is not None:
+        return database
+    # Compiling takes seconds: of all workers that start together one does it, and the others wait for its result.
+    with (cache / f"{content}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        database = _load(path, key, content)
+        if database is None:
+            database = _compile(gates)
+            _write_sealed(path, key, content, hyperscan.dumpb(database))
     return database
+
+
+def _load(path: Path, key: bytes, content: str) -> hyperscan.Database | None:
+    blob = _read_sealed(path, key, content)
+    if blob is None:
+        return None
+    try:
+        return _deserialise(blob)
+    except hyperscan.HyperscanError:
+        path.unlink(missing_ok=True)
+        return None
 
 
 def _deserialise(blob: bytes) -> hyperscan.Database:

@@ -10,6 +10,7 @@ import click
 
 from sidecar.app import Options, load_snapshot
 from sidecar.gateway.run import DEMO, Gateway, Settings, run, run_until
+from sidecar.serve import filter_workers
 
 
 @click.command()
@@ -18,9 +19,27 @@ from sidecar.gateway.run import DEMO, Gateway, Settings, run, run_until
 @click.option("--policy", default="default", show_default=True, help="A policy that ships, or a file.")
 @click.option("--rules", type=click.Path(path_type=Path), help="Folder of a rule bundle; default: the one that ships.")
 @click.option("--application", default="", help="The name under which the policy knows this traffic.")
+@click.option(
+    "--host",
+    type=click.Choice(["auto", "envoy", "grpcio"]),
+    default="auto",
+    show_default=True,
+    help="What carries the filter's calls; auto takes Envoy where Python can run in it.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), metavar="N", help="Filter processes; one each core if left out."
+)
 @click.option("--concurrency", type=click.IntRange(1), help="Envoy's worker threads; default: one each core.")
 def gateway(
-    *, listen: str, upstream: str, policy: str, rules: Path | None, application: str, concurrency: int | None
+    *,
+    listen: str,
+    upstream: str,
+    policy: str,
+    rules: Path | None,
+    application: str,
+    host: str,
+    workers: int | None,
+    concurrency: int | None,
 ) -> None:
     """Start Envoy with the filter in front of an upstream: one command, one secured HTTP address.
 
@@ -30,8 +49,12 @@ def gateway(
       sidecar gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:4000
       sidecar gateway --upstream https://llm.example.com --policy ./policy.yaml
     """
-    snapshot = load_snapshot(Options(rules=rules, policy=policy))
-    settings = Settings(listen, upstream, application, concurrency)
+    options = Options(rules=rules, policy=policy)
+    snapshot = load_snapshot(options)
+    own = filter_workers(
+        options, host=host, count=workers, say=lambda line: click.secho(f"  {line}", dim=True, err=True)
+    )
+    settings = Settings(listen, upstream, application, concurrency, workers=own)
 
     async def main() -> None:
         stop = asyncio.Event()

@@ -38,7 +38,7 @@ class Plan(msgspec.Struct, frozen=True):
     Args:
         listen: where clients connect.
         upstream: where clean requests go.
-        filter_socket: the sidecar's Unix socket.
+        filter_sockets: the Unix sockets of the sidecar's workers; all are listed, as one connection stays on one.
         admin_socket: Envoy's own admin interface, a Unix socket.
         body_limit: the largest body, in bytes.
         application: the name under which policies know the traffic.
@@ -47,7 +47,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     listen: TcpAddress
     upstream: Upstream
-    filter_socket: str
+    filter_sockets: tuple[str, ...]
     admin_socket: str
     body_limit: int
     application: str = ""
@@ -216,10 +216,28 @@ def _openai_error(message: str, kind: str, code: str) -> dict[str, Any]:
     return {"json_format": {"error": {"message": message, "type": kind, "code": code, "param": None}}}
 
 
+# Several workers: to the one with the fewest streams, and none to one that drains or is being replaced.
+_WORKER_BALANCE: dict[str, Any] = {
+    "lb_policy": "LEAST_REQUEST",
+    "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+    "health_checks": [
+        {
+            "timeout": "1s",
+            "interval": "1s",
+            "no_traffic_interval": "1s",
+            "unhealthy_threshold": 1,
+            "healthy_threshold": 1,
+            "grpc_health_check": {},
+        }
+    ],
+}
+
+
 def _filter_cluster(plan: Plan) -> dict[str, Any]:
-    endpoint = {"endpoint": {"address": {"pipe": {"path": plan.filter_socket}}}}
+    endpoints = [{"endpoint": {"address": {"pipe": {"path": path}}}} for path in plan.filter_sockets]
     return {
         "name": "filter",
+        **(_WORKER_BALANCE if len(endpoints) > 1 else {}),
         "type": "STATIC",
         "connect_timeout": "1s",
         "per_connection_buffer_limit_bytes": plan.body_limit + _BUFFER_ROOM,
@@ -229,7 +247,7 @@ def _filter_cluster(plan: Plan) -> dict[str, Any]:
                 "explicit_http_config": {"http2_protocol_options": {"initial_stream_window_size": 2**20}},
             }
         },
-        "load_assignment": {"cluster_name": "filter", "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "load_assignment": {"cluster_name": "filter", "endpoints": [{"lb_endpoints": endpoints}]},
     }
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,9 +17,10 @@ from sidecar.gateway.demo import DemoUpstream
 from sidecar.gateway.envoy import Envoy, require_free
 from sidecar.hosts import grpcio
 from sidecar.hosts.listen import Limits, Listen, TcpAddress, UnixAddress
+from sidecar.hosts.supervisor import Plan, supervised
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from sidecar.core.filter import Filters
 
@@ -27,6 +28,24 @@ DEMO = "demo"
 _GRACE_SECONDS = 2.0
 # A message holds the body and what surrounds it.
 _MESSAGE_ROOM = 2**20
+
+
+class Workers(msgspec.Struct, frozen=True):
+    """The filter as supervised processes.
+
+    Args:
+        factory: makes what each serves; see `sidecar.hosts.worker`.
+        settings: for the factory.
+        host: `envoy` or `grpcio`.
+        count: how many.
+        say: takes the few lines that a person should see.
+    """
+
+    factory: str
+    settings: dict[str, Any]
+    host: str
+    count: int
+    say: Callable[[str], None]
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -38,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True):
         application: the name under which policies know the traffic.
         concurrency: Envoy's worker threads; None for one each core.
         modes: ext_proc's body modes, request and response.
+        workers: how the filter runs in processes of its own; None: in this one.
     """
 
     listen: str = "127.0.0.1:8080"
@@ -45,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True):
     application: str = ""
     concurrency: int | None = None
     modes: tuple[str, str] = ("BUFFERED", "BUFFERED")
+    workers: Workers | None = None
 
 
 class Gateway:
@@ -94,26 +115,46 @@ async def run(snapshot: Filters, settings: Settings) -> AsyncIterator[Gateway]:
             demo = DemoUpstream().start()
             stack.callback(demo.stop)
             upstream = bootstrap.parse_upstream(demo.url)
-        sockets = (folder / "filter.sock", folder / "admin.sock")
-        server = await grpcio.start(
-            ExternalProcessor(lambda: snapshot).methods(),
-            Listen((UnixAddress(sockets[0]),), limits=Limits(max_message_bytes=body_limit + _MESSAGE_ROOM)),
+        own = Listen(
+            (UnixAddress(folder / "filter.sock"),), limits=Limits(max_message_bytes=body_limit + _MESSAGE_ROOM)
         )
-        stack.push_async_callback(server.stop, _GRACE_SECONDS)
+        sockets = await stack.enter_async_context(_serving(snapshot, own, settings.workers))
+        admin = folder / "admin.sock"
         plan = bootstrap.Plan(
             listen=listen,
             upstream=upstream,
-            filter_socket=str(sockets[0]),
-            admin_socket=str(sockets[1]),
+            filter_sockets=sockets,
+            admin_socket=str(admin),
             body_limit=body_limit,
             application=settings.application,
             modes=settings.modes,
         )
-        envoy = Envoy(bootstrap.bootstrap(plan), sockets[1], concurrency=settings.concurrency)
+        envoy = Envoy(bootstrap.bootstrap(plan), admin, concurrency=settings.concurrency)
         stack.push_async_callback(envoy.stop)
         await envoy.start()
         address = TcpAddress(listen.host, listen.port or await envoy.port())
         yield Gateway(f"http://{address}", envoy, demo)
+
+
+@contextlib.asynccontextmanager
+async def _serving(snapshot: Filters, listen: Listen, workers: Workers | None) -> AsyncIterator[tuple[str, ...]]:
+    """Run the filter and give its sockets."""
+    async with contextlib.AsyncExitStack() as stack:
+        if workers is None:
+            server = await grpcio.start(ExternalProcessor(lambda: snapshot).methods(), listen)
+            stack.push_async_callback(server.stop, _GRACE_SECONDS)
+            addresses = server.addresses
+        else:
+            plan = Plan(
+                workers.factory,
+                workers.settings,
+                listen,
+                host=workers.host,
+                workers=workers.count,
+                grace=_GRACE_SECONDS,
+            )
+            addresses = (await stack.enter_async_context(supervised(plan, workers.say))).addresses
+        yield tuple(str(address.path) for address in addresses if isinstance(address, UnixAddress))
 
 
 async def run_until(stop: asyncio.Event, gateway: Gateway) -> None:

@@ -6,10 +6,8 @@ When either end dies the other sees the end of the stream, so a worker never out
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator
 from typing import Any
 
 Message = dict[str, Any]
@@ -35,11 +33,23 @@ class Channel:
         if not self._writer.is_closing():
             self._writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
-    async def __aiter__(self) -> AsyncIterator[Message]:
-        """Give the messages of the other end until it closes or dies."""
-        with contextlib.suppress(ConnectionError):
-            while line := await self._reader.readline():
-                yield json.loads(line)
+    def __aiter__(self) -> Channel:
+        return self
+
+    async def __anext__(self) -> Message:
+        """Return the next message of the other end.
+
+        Raises:
+            StopAsyncIteration: it has closed, or died.
+        """
+        try:
+            line = await self._reader.readline()
+        except ConnectionError:
+            line = b""
+        if not line:
+            raise StopAsyncIteration
+        message: Message = json.loads(line)
+        return message
 
     def close(self) -> None:
         """Close this end."""

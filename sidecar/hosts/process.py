@@ -124,22 +124,25 @@ class WorkerProcess:
         """Wait for its end, remove its files, and return its exit code (negative: the signal)."""
         code = await self.process.wait()
         self._channel.close()
-        await self._listener
+        self._listener.cancel()
+        await asyncio.gather(self._listener, return_exceptions=True)
         self._folder.cleanup()
         return code
 
     async def _listen(self) -> None:
-        async for message in self._channel:
-            if message["event"] == "ready":
-                self.is_ready = True
-                self.revision = message["revision"]
-                self._ready.set()
-            elif (answer := self._answers.get(message["id"])) is not None and not answer.done():
-                answer.set_result(message)
-        self.is_ready = False
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(ConnectionError("the worker is gone"))
+        try:
+            async for message in self._channel:
+                if message["event"] == "ready":
+                    self.is_ready = True
+                    self.revision = message["revision"]
+                    self._ready.set()
+                elif (answer := self._answers.get(message["id"])) is not None and not answer.done():
+                    answer.set_result(message)
+        finally:
+            self.is_ready = False
+            for answer in self._answers.values():
+                if not answer.done():
+                    answer.set_exception(ConnectionError("the worker is gone"))
 
 
 def _python_command() -> tuple[list[str], dict[str, str]]:

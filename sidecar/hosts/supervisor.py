@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -136,12 +136,15 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._exit_code = 0
         self._is_ready = asyncio.Event()
-        self._has_quorum = True
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.totals = Totals()
         self.addresses: tuple[Address, ...] = ()
 
-    async def run(self) -> int:
-        """Hold the addresses, start the workers, keep them alive until a signal; return the exit code.
+    async def run(self, *, obeys_signals: bool = True) -> int:
+        """Hold the addresses, start the workers, keep them alive until a signal or `stop`; return the exit code.
+
+        Args:
+            obeys_signals: whether TERM, INT, HUP and USR2 are ours; not inside a process that has its own use for them.
 
         Raises:
             ConfigError: an address is taken.
@@ -154,12 +157,25 @@ class Supervisor:
         order = sorted(own, key=str)
         reservation = Reservation(order)
         taken = dict(zip(order, reservation.addresses, strict=True))
-        self._watch_signals()
+        if obeys_signals:
+            self._watch_signals()
         try:
             with TemporaryDirectory(prefix="run-", dir=runtime_folder()) as folder:
                 return await self._supervise(taken, Path(folder))
         finally:
             reservation.release()
+
+    def stop(self) -> None:
+        """Drain the workers and let `run` return."""
+        self._stop(0)
+
+    async def ready(self) -> bool:
+        """Wait until every worker takes calls; False if they cannot be started."""
+        waiting = {asyncio.create_task(self._is_ready.wait()), asyncio.create_task(self._stopping.wait())}
+        _, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        return self._is_ready.is_set()
 
     async def _supervise(self, taken: dict[Address, Address], folder: Path) -> int:
         listens = [self._listen(index, taken) for index in range(self._plan.workers)]
@@ -179,6 +195,7 @@ class Supervisor:
             for slot in self._slots:
                 if slot.worker is not None:
                     slot.worker.kill()
+                    await slot.worker.close()
         return self._exit_code
 
     def _listen(self, index: int, taken: dict[Address, Address]) -> Listen:
@@ -354,7 +371,6 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, 0)
-        self._tasks: set[asyncio.Task[Any]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload()))
         loop.add_signal_handler(signal.SIGUSR2, lambda: self._spawn(self.restart()))
 
@@ -366,6 +382,28 @@ class Supervisor:
     def _stop(self, code: int) -> None:
         self._exit_code = code
         self._stopping.set()
+
+
+@contextlib.asynccontextmanager
+async def supervised(plan: Plan, say: Callable[[str], None]) -> AsyncIterator[Supervisor]:
+    """Run workers beside other work of this process: ready when the block begins, drained when it ends.
+
+    Raises:
+        ConfigError: an address is taken, or the workers cannot be started.
+    """
+    supervisor = Supervisor(plan, say)
+    running = asyncio.create_task(supervisor.run(obeys_signals=False))
+    waiting = asyncio.create_task(supervisor.ready())
+    try:
+        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done() or not waiting.result():
+            code = await running
+            raise ConfigError(f"the workers cannot be started (exit code {code}); what they said is above")
+        yield supervisor
+    finally:
+        waiting.cancel()
+        supervisor.stop()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def _processors(pin: str, index: int) -> list[int]:

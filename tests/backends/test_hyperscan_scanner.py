@@ -100,3 +100,26 @@ def test_threads_do_not_share_scratch():
         answers = list(pool.map(lambda _: scanner.scan("please ignore " * 50), range(2000)))
 
     assert answers == [[0]] * 2000
+
+
+def test_scanners_that_start_together_compile_once(tmp_path, monkeypatch):
+    """Workers wait for the one that compiles and load what it wrote."""
+    import threading
+    import time
+
+    compiled = []
+    compile_gates = hyperscan_scanner._compile
+
+    def slowly(gates):
+        compiled.append(1)
+        time.sleep(0.2)
+        return compile_gates(gates)
+
+    monkeypatch.setattr(hyperscan_scanner, "_compile", slowly)
+    threads = [threading.Thread(target=HyperscanScanner, args=((Gate("needle"),), tmp_path)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(compiled) == 1

@@ -174,7 +174,7 @@ def configuration(settings, ports, upstream, folder):
         plan = bootstrap.Plan(
             listen=TcpAddress("127.0.0.1", ports[name]),
             upstream=bootstrap.parse_upstream(f"http://127.0.0.1:{upstream.server_address[1]}"),
-            filter_socket=str(folder / "filter.sock"),
+            filter_sockets=(str(folder / "filter.sock"),),
             admin_socket=str(folder / "admin.sock"),
             body_limit=BODY_LIMIT,
             modes=setting.modes,

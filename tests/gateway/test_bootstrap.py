@@ -16,7 +16,7 @@ def plan(upstream="http://127.0.0.1:4000", **more):
     return bootstrap.Plan(
         listen=TcpAddress("127.0.0.1", 8080),
         upstream=bootstrap.parse_upstream(upstream),
-        filter_socket="/tmp/filter.sock",
+        filter_sockets=("/tmp/filter.sock",),
         admin_socket="/tmp/admin.sock",
         body_limit=1000,
         **more,
