@@ -7,9 +7,10 @@ from sidecar.app import compile_snapshot
 from sidecar.errors import ConfigError
 from sidecar.gateway.envoy import find_envoy
 from sidecar.gateway.run import Settings, run
+from sidecar.hosts.envoy import unusable
 from sidecar.rules.bundle import read_bundle
 from sidecar.rules.policy import read_policy
-from tests.e2e.mesh import in_thread, mesh
+from tests.e2e.mesh import as_command, in_process, in_thread, mesh
 from tests.e2e.settings import POLICY, SETTINGS
 
 
@@ -31,8 +32,26 @@ def gateway(envoy, snapshot):
 
 @pytest.fixture(scope="session")
 def running_mesh(envoy):
-    """A mesh of every setting, under a policy with both verdicts in both directions."""
+    """A mesh of every setting, under a policy with both verdicts in both directions; tests can reach inside."""
     document = read_policy(POLICY.encode(), "mesh.yaml")
     snapshot = compile_snapshot(read_bundle(config.read_folder(config.shipped_rules())), document)
-    with in_thread(mesh(snapshot, SETTINGS)) as started:
+    with in_thread(mesh(SETTINGS, lambda folder: in_process(folder, snapshot, lambda service: service))) as started:
         yield started
+
+
+@pytest.fixture(scope="session", params=["grpcio", "envoy"])
+def host_mesh(request, envoy):
+    """The same before `sidecar serve`, on each host."""
+    if request.param == "envoy" and (reason := unusable()):
+        pytest.skip(reason)
+    with in_thread(mesh(SETTINGS, lambda folder: as_command(folder, POLICY, request.param))) as started:
+        yield started
+
+
+def pytest_collection_modifyitems(items):
+    """Leave most of the second host's matrix to `-m slow`: one format a setting is enough for every run."""
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        format_ = parameters.get("format_", parameters.get("name", "openai.chat"))
+        if parameters.get("host_mesh") == "envoy" and format_ != "openai.chat":
+            item.add_marker(pytest.mark.slow)

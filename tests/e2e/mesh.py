@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import copy
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -207,20 +208,48 @@ def configuration(settings, ports, upstream, folder):
 
 
 @contextlib.asynccontextmanager
-async def mesh(snapshot, settings, *, wrap=lambda service: service):
-    """Run a mesh; `wrap` may change the service before it is served."""
+async def in_process(folder, snapshot, wrap):
+    """Serve the processor in this process, on the grpcio host; tests can reach inside."""
+    service = wrap(ExternalProcessor(lambda: snapshot))
+    listen = Listen((UnixAddress(folder / "filter.sock"),), limits=Limits(max_message_bytes=BODY_LIMIT + 2**20))
+    server = await grpcio.start(service.methods(), listen)
+    try:
+        yield service
+    finally:
+        await server.stop(1.0)
+
+
+@contextlib.asynccontextmanager
+async def as_command(folder, policy, host):
+    """Serve it as users do, by `sidecar serve` on a host of choice."""
+    (folder / "policy.yaml").write_text(policy)
+    command = [sys.executable, "-m", "sidecar", "serve", "--host", host, "--workers", "1", "--admin", "off"]
+    command += ["--listen", f"unix:{folder / 'filter.sock'}", "--policy", str(folder / "policy.yaml")]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    try:
+        line = b""
+        while b" ready" not in line:
+            line = await asyncio.wait_for(process.stderr.readline(), _START_SECONDS)
+            assert line, "the command ended"
+        yield None
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.communicate(), _START_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def mesh(settings, serve):
+    """Run a mesh before a filter that `serve(folder)` starts."""
     with tempfile.TemporaryDirectory(prefix="mesh-") as name:
         folder = Path(name)
         upstream = ScriptedUpstream()
-        service = wrap(ExternalProcessor(lambda: snapshot))
-        listen = Listen((UnixAddress(folder / "filter.sock"),), limits=Limits(max_message_bytes=BODY_LIMIT + 2**20))
-        server = await grpcio.start(service.methods(), listen)
         ports = dict(zip(settings, free_ports(len(settings)), strict=True))
         envoy = Envoy(configuration(settings, ports, upstream, folder), folder / "admin.sock", concurrency=1)
         try:
-            await envoy.start()
-            yield Mesh(ports, envoy, upstream, service)
+            async with serve(folder) as service:
+                await envoy.start()
+                yield Mesh(ports, envoy, upstream, service)
+                await envoy.stop()
         finally:
             await envoy.stop()
-            await server.stop(1.0)
             upstream.stop()

@@ -18,14 +18,14 @@ TOKEN = expand("ghp_{random:alnum:36}", seed=7)
 
 
 @pytest.fixture
-def ask(running_mesh):
+def ask(host_mesh):
     """Send a request through a setting and return the answer; the upstream has seen nothing before."""
-    running_mesh.upstream.reset()
+    host_mesh.upstream.reset()
 
     def send(setting, path, body, **more):
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"content-type": "application/json"} | more.pop("headers", {})
-        return httpx.post(running_mesh.url(setting) + path, content=content, headers=headers, timeout=20, **more)
+        return httpx.post(host_mesh.url(setting) + path, content=content, headers=headers, timeout=20, **more)
 
     return send
 
@@ -37,10 +37,10 @@ def message_of(format_, answer):
 
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("setting", ENFORCING)
-def test_request_verdicts(ask, running_mesh, setting, format_):
+def test_request_verdicts(ask, host_mesh, setting, format_):
     """A clean request arrives as it was sent, a masked one without its secret, a blocked one not at all."""
     path, request, _ = FORMATS[format_]
-    upstream = running_mesh.upstream
+    upstream = host_mesh.upstream
     body = json.dumps(request(CLEAN)).encode()
 
     clean = ask(setting, path, body)
@@ -60,10 +60,10 @@ def test_request_verdicts(ask, running_mesh, setting, format_):
 
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("setting", ENFORCING)
-def test_answer_verdicts(ask, running_mesh, setting, format_):
+def test_answer_verdicts(ask, host_mesh, setting, format_):
     """A clean answer comes as it was given, a masked one without its secret; nothing of a blocked one comes."""
     path, request, answer = FORMATS[format_]
-    upstream = running_mesh.upstream
+    upstream = host_mesh.upstream
 
     upstream.say(body := json.dumps(answer(CLEAN)).encode())
     clean = ask(setting, path, request(CLEAN))
@@ -83,24 +83,24 @@ def test_answer_verdicts(ask, running_mesh, setting, format_):
 
 
 @pytest.mark.parametrize("setting", UNSAFE)
-def test_unsafe_settings_are_refused(ask, running_mesh, setting):
+def test_unsafe_settings_are_refused(ask, host_mesh, setting):
     """Where a block would come too late, nothing is let through at all, and the refusal says why."""
     path, request, _ = FORMATS["openai.chat"]
 
     answer = ask(setting, path, request(CLEAN))
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "mode_unsafe")
-    assert running_mesh.upstream.bodies == []
+    assert host_mesh.upstream.bodies == []
 
 
 @pytest.mark.parametrize("text", [CLEAN, ATTACK, f"my token is {TOKEN}"])
 @pytest.mark.parametrize("setting", WATCHING)
-def test_watching_settings_change_nothing(ask, running_mesh, setting, text):
+def test_watching_settings_change_nothing(ask, host_mesh, setting, text):
     """Observability mode and enforcement `shadow` report; every byte goes on, in both directions."""
     path, request, answer = FORMATS["openai.chat"]
     body, said = json.dumps(request(text)).encode(), json.dumps(answer(text)).encode()
-    running_mesh.upstream.say(said)
+    host_mesh.upstream.say(said)
 
     came = ask(setting, path, body)
 
-    assert (came.status_code, came.content, running_mesh.upstream.bodies) == (200, said, [body])
+    assert (came.status_code, came.content, host_mesh.upstream.bodies) == (200, said, [body])

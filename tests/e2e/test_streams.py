@@ -26,9 +26,9 @@ def cut(text, size=3):
 
 
 @pytest.fixture
-def ask(running_mesh):
+def ask(host_mesh):
     """Send a request through a setting and return the streamed answer, with the time of each chunk."""
-    upstream = running_mesh.upstream
+    upstream = host_mesh.upstream
     upstream.reset()
 
     def send(setting, name, text, *, prefix="", pause=0.0, trailers=()):
@@ -36,7 +36,7 @@ def ask(running_mesh):
         events = write(cut(text))
         upstream.say(*events, content_type=media_type, chunked=True, pause=pause, trailers=trailers)
         began = time.monotonic()
-        url = running_mesh.url(setting) + prefix + path
+        url = host_mesh.url(setting) + prefix + path
         with httpx.stream("POST", url, json=REQUEST, timeout=20) as answer:
             chunks = [(time.monotonic() - began, chunk) for chunk in answer.iter_raw()]
         return answer, chunks, b"".join(events)
@@ -98,14 +98,14 @@ def test_stream_with_trailers_arrives(ask, setting):
 
 
 @pytest.mark.parametrize("setting", FLOWING)
-def test_official_client_raises_in_mid_stream(running_mesh, setting):
+def test_official_client_raises_in_mid_stream(host_mesh, setting):
     """The official client sees an API error, not a broken connection."""
-    upstream = running_mesh.upstream
+    upstream = host_mesh.upstream
     upstream.reset()
     upstream.say(
         *STREAMS["openai.chat"][2](cut(f"{CLEAN} Use {TOKEN} now.")), content_type="text/event-stream", chunked=True
     )
-    base = running_mesh.url(setting) + "/strict/v1"
+    base = host_mesh.url(setting) + "/strict/v1"
 
     with openai.OpenAI(base_url=base, api_key="none", max_retries=0) as client:
         answer = client.chat.completions.create(**REQUEST)
@@ -113,42 +113,42 @@ def test_official_client_raises_in_mid_stream(running_mesh, setting):
             list(answer)
 
 
-def test_block_in_the_first_event_has_its_status(running_mesh):
+def test_block_in_the_first_event_has_its_status(host_mesh):
     """Where the headers are still ours, a block is HTTP 403 and no stream at all."""
-    upstream = running_mesh.upstream
+    upstream = host_mesh.upstream
     upstream.reset()
     whole = {"id": "c", "choices": [{"index": 0, "delta": {"content": f"Use {TOKEN} now."}, "finish_reason": None}]}
     upstream.say(sse(whole), content_type="text/event-stream", chunked=True)
 
-    answer = httpx.post(running_mesh.url("duplex") + "/strict/v1/chat/completions", json=REQUEST, timeout=20)
+    answer = httpx.post(host_mesh.url("duplex") + "/strict/v1/chat/completions", json=REQUEST, timeout=20)
 
     assert answer.status_code == 403
     assert "secret-github" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("setting", FLOWING)
-def test_unreadable_stream_ends(running_mesh, setting):
+def test_unreadable_stream_ends(host_mesh, setting):
     """An event that is no JSON stops the answer; it is not passed on."""
-    upstream = running_mesh.upstream
+    upstream = host_mesh.upstream
     upstream.reset()
     good = STREAMS["openai.chat"][2](cut(CLEAN))
     upstream.say(*good[:5], b'data: {"choices": [\n\n', *good[5:], content_type="text/event-stream", chunked=True)
 
-    answer = httpx.post(running_mesh.url(setting) + "/v1/chat/completions", json=REQUEST, timeout=20)
+    answer = httpx.post(host_mesh.url(setting) + "/v1/chat/completions", json=REQUEST, timeout=20)
 
     assert "malformed_body" in answer.text
     assert "[\n" not in answer.text
 
 
-def test_watched_stream_arrives_unchanged(running_mesh):
+def test_watched_stream_arrives_unchanged(host_mesh):
     """Shadow: a stream with a token goes on as it is."""
-    upstream = running_mesh.upstream
+    upstream = host_mesh.upstream
     for setting in ("shadow-buffered", "shadow-duplex", "shadow-streamed", "observe"):
         upstream.reset()
         events = STREAMS["openai.chat"][2](cut(f"{CLEAN} {TOKEN} {CLEAN}"))
         upstream.say(*events, content_type="text/event-stream", chunked=True)
 
-        answer = httpx.post(running_mesh.url(setting) + "/v1/chat/completions", json=REQUEST, timeout=20)
+        answer = httpx.post(host_mesh.url(setting) + "/v1/chat/completions", json=REQUEST, timeout=20)
 
         assert (setting, answer.content) == (setting, b"".join(events))
 

@@ -17,7 +17,7 @@ from sidecar.app import compile_snapshot
 from sidecar.rules.bundle import read_bundle
 from sidecar.rules.policy import read_policy
 from tests.e2e.formats import FORMATS, STREAMS
-from tests.e2e.mesh import mesh
+from tests.e2e.mesh import in_process, mesh
 from tests.e2e.settings import POLICY, SETTINGS
 
 HERE = Path(__file__).parent
@@ -75,7 +75,10 @@ async def main():
     """Play every conversation through one mesh."""
     document = read_policy(POLICY.encode(), "mesh.yaml")
     snapshot = compile_snapshot(read_bundle(config.read_folder(config.shipped_rules())), document)
-    async with mesh(snapshot, SETTINGS, wrap=Recorder) as running, httpx.AsyncClient(timeout=20) as client:
+    async with (
+        mesh(SETTINGS, lambda folder: in_process(folder, snapshot, Recorder)) as running,
+        httpx.AsyncClient(timeout=20) as client,
+    ):
         for name, (setting, api, said, answer, streams) in CONVERSATIONS.items():
             path, request, whole = FORMATS[api]
             running.service.lines = lines = []
