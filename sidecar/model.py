@@ -87,12 +87,14 @@ class View(msgspec.Struct, frozen=True):
         segment: the segment it was made from.
         chain: names of the transforms applied, in order; empty for the text itself.
         locate: maps a span of `text` to the span of the segment that it stands for; None: the same place.
+        folded: whether a folded view of it is scanned, too, in which its characters are easier to read.
     """
 
     text: str
     segment: Segment
     chain: tuple[str, ...] = ()
     locate: Callable[[int, int], tuple[int, int]] | None = None
+    folded: bool = False
 
     def __repr__(self) -> str:
         """Show what was done and the length, never the text."""

@@ -7,12 +7,13 @@ in turn, within bounds.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from sidecar.core.transforms import TRANSFORMS, Kind
-from sidecar.core.transforms.reading import Reading, in_place, then
+from sidecar.core.transforms.reading import Reading, in_place, substitute, then
 from sidecar.model import View
 
 if TYPE_CHECKING:
@@ -42,8 +43,12 @@ _DECODERS, _WHOLE = _named(Kind.DECODER), _named(Kind.WHOLE)
 _APART = _DECODERS | {"deletions": _WHOLE["deletions"]}
 # What counts as one level of nesting.
 _LEVELS = frozenset({*_DECODERS, *_WHOLE, "url", "entities", "escapes"})
-# Turning a text round twice gives it back, or its words in disorder.
+_LOOSE = frozenset({*_GUESS, *_WHOLE})
+# Turning a text round twice gives it back, or its words in disorder; two ciphers of letters are one.
 _TURNS = frozenset({"reverse", "reversed_words", "word_order", "upside_down"})
+_CIPHERS = frozenset({"rot13", "caesar", "atbash"})
+# A data URL's worth of letters without a gap.
+_OPAQUE = re.compile("[A-Za-z0-9+/=_-]{1024,}")
 # What folding takes away, or mistakes for letters, is read from the text as it came; the rest from the folded text.
 _UNFOLDED = frozenset({"tags", "selectors", "bits", "bidi", "upside_down", *_EXACT})
 
@@ -77,16 +82,10 @@ def bounds_of(segment: Segment) -> Bounds:
 
 def normalise(segments: Sequence[Segment]) -> list[View]:
     """Return the first views of all segments: the text itself and, outside ASCII, its folded form."""
-    views: list[View] = []
-    for segment in segments:
-        view = View(segment.text, segment)
-        views.append(view)
-        if not segment.text.isascii():
-            views += _folded(view)
-    return views
+    return [view for segment in segments for view in _with_folded(View(segment.text, segment))]
 
 
-def reveal(view: View, fired: Collection[str], bounds: Bounds) -> tuple[list[View], bool]:
+def reveal(view: View, fired: frozenset[str], bounds: Bounds) -> tuple[list[View], bool]:
     """Undo the disguises of which signs were seen in a view.
 
     Args:
@@ -112,7 +111,7 @@ def reveal(view: View, fired: Collection[str], bounds: Bounds) -> tuple[list[Vie
             break
         revealed = _view(view, names, Reading(reading.text[:room], reading.locate))
         bounds.decoded -= len(revealed.text) if names[0] in _DECODERS else 0
-        for new in (revealed, *_folded(revealed)):
+        for new in _with_folded(revealed):
             bounds.seen.add(new.text)
             bounds.views -= 1
             bounds.room -= len(new.text)
@@ -120,45 +119,59 @@ def reveal(view: View, fired: Collection[str], bounds: Bounds) -> tuple[list[Vie
     return views, exceeded
 
 
-def _readings(view: View, fired: Collection[str]) -> Iterator[tuple[tuple[str, ...], Reading]]:
+def _readings(view: View, fired: frozenset[str]) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """Undo what fired; guesses and whole turns wait until nothing exact is left to undo."""
     text = view.text
-    if _fold(text):
-        fired = _UNFOLDED.intersection(fired)
+    if view.folded:
+        fired &= _UNFOLDED
     exact = _together(text, _EXACT, fired)
     if exact:
         yield exact
-    else:
-        guess = _together(text, _GUESS, fired)
-        if guess:
-            yield guess
-    turned = not _TURNS.isdisjoint(view.chain)
-    for name, transform in (_APART if exact else _DECODERS | _WHOLE).items():
-        if name not in fired or (name in _WHOLE and (name in view.chain or (turned and name in _TURNS))):
-            continue
-        reading = transform.undo(text)
+    for name, transform in (_APART if exact else _DECODERS).items():
+        reading = transform.undo(text) if name in fired else None
         if reading is not None:
             yield (name,), reading
+    if exact or fired.isdisjoint(_LOOSE):
+        return
+    # Images and keys are no words in disguise; what is left without them is short.
+    words = substitute(_OPAQUE, lambda _: " ", text) or in_place(text)
+    guess = _together(words.text, _GUESS, fired)
+    if guess:
+        yield guess[0], then(words, guess[1])
+    wanted = fired - _spent(view.chain)
+    for name, transform in _WHOLE.items():
+        reading = transform.undo(words.text) if name in wanted else None
+        if reading is not None:
+            yield (name,), then(words, reading)
 
 
-def _folded(view: View) -> list[View]:
-    """Return the folded form of a view, if folding changes anything."""
-    folded = _fold(view.text)
-    return [_view(view, *folded)] if folded else []
+def _spent(chain: tuple[str, ...]) -> frozenset[str]:
+    """Return the turns that would give back what was there before, or something a single one gives."""
+    return frozenset().union(*(family for family in (_TURNS, _CIPHERS) if not family.isdisjoint(chain)), chain)
+
+
+def _with_folded(view: View) -> tuple[View, ...]:
+    """Return a view, and its folded form if folding changes anything."""
+    folded = None if view.text.isascii() else _fold(view.text)
+    return (msgspec.structs.replace(view, folded=True), _view(view, *folded)) if folded else (view,)
 
 
 def _fold(text: str) -> tuple[tuple[str, ...], Reading] | None:
     """Apply what works on characters, as far as the text has any that it touches."""
-    if text.isascii():
-        return None
-    present = set(text)
     names: list[str] = []
     result = in_place(text)
+    present = set(text)
     for name, transform in _CHARACTER.items():
-        if not present.isdisjoint(transform.touches) and (reading := transform.undo(result.text)):
+        touched = transform.touches.intersection(present)
+        reading = None
+        if touched and transform.table is not None:
+            reading = transform.table.among(result.text, touched)
+            present.update(*(transform.table.changes[ord(character)] for character in touched))
+        elif touched:
+            reading = transform.undo(result.text)
+        if reading is not None:
             names.append(name)
             result = then(result, reading)
-            present = set(result.text)
     return (tuple(names), result) if names else None
 
 

@@ -120,7 +120,7 @@ def scan(views: Sequence[View], scanner: Scanner, signs: Signs) -> list[Hits]:
         exceeded = False
         if not signs.keys().isdisjoint(gates):
             left = bounds.setdefault(id(view.segment), bounds_of(view.segment))
-            fired = {name for gate in gates for name in signs.get(gate, ())}
+            fired = frozenset(name for gate in gates for name in signs.get(gate, ()))
             revealed, exceeded = reveal(view, fired, left)
             waiting.extend(revealed)
         if gates:

@@ -49,6 +49,7 @@ from sidecar.core.transforms import (
     url,
     word_order,
 )
+from sidecar.core.transforms.characters import Table
 from sidecar.core.transforms.reading import Reading, Sign
 
 
@@ -77,22 +78,26 @@ class Transform(msgspec.Struct, frozen=True):
         undo: the function.
         signs: what the scanner looks for; the transform is tried only where one of them is present.
         touches: the characters of which one must be present; empty where that is not known.
+        table: the whole of it, where each character is looked at by itself.
     """
 
     kind: Kind
     undo: Callable[[str], Reading | None]
     signs: tuple[Sign, ...] = ()
     touches: frozenset[str] = frozenset()
+    table: Table | None = None
 
 
 # In the order in which they are applied: what later ones look for, earlier ones bring to light.
 TRANSFORMS: Mapping[str, Transform] = {
-    "invisible": Transform(Kind.CHARACTER, invisible.undo, touches=invisible.TABLE.touches),
-    "compatibility": Transform(Kind.CHARACTER, compatibility.undo, touches=compatibility.TABLE.touches),
+    "invisible": Transform(Kind.CHARACTER, invisible.undo, touches=invisible.TABLE.touches, table=invisible.TABLE),
+    "compatibility": Transform(
+        Kind.CHARACTER, compatibility.undo, touches=compatibility.TABLE.touches, table=compatibility.TABLE
+    ),
     "lookalikes": Transform(Kind.CHARACTER, lookalikes.undo, touches=lookalikes.TOUCHES),
     "marks": Transform(Kind.CHARACTER, marks.undo, touches=marks.TOUCHES),
     "homoglyphs": Transform(Kind.CHARACTER, homoglyphs.undo, touches=homoglyphs.TOUCHES),
-    "casefold": Transform(Kind.CHARACTER, casefold.undo, touches=casefold.TABLE.touches),
+    "casefold": Transform(Kind.CHARACTER, casefold.undo, touches=casefold.TABLE.touches, table=casefold.TABLE),
     "ansi": Transform(Kind.EXACT, ansi.undo, ansi.SIGNS),
     "controls": Transform(Kind.EXACT, controls.undo, controls.SIGNS),
     "markup": Transform(Kind.EXACT, markup.undo, markup.SIGNS),

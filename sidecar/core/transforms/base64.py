@@ -22,7 +22,7 @@ SIGNS = (
     Sign("H4sI", literal=True, caseless=False),  # gzip
 )
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}(?:\r?\n[ \t]*[A-Za-z0-9+/_-]{4,}={0,2})*|[A-Za-z0-9+/]{12,}=")
-_PART = re.compile(r"[A-Za-z0-9+]{16,}={0,2}")
+_REGION = re.compile(f"(?:{_ASCII_GROUP}){{4,}}[A-Za-z0-9+/_-]{{0,3}}={{0,2}}")
 _STANDARD = str.maketrans("-_", "+/", "=\r\n \t")
 
 
@@ -37,17 +37,11 @@ def _runs(text: str) -> Iterator[Edit]:
         if decoded is not None:
             yield found.start(), found.end(), decoded
             continue
-        for part in (*_lines(text, found), *_PART.finditer(text, found.start(), found.end())):
-            if part.end() - part.start() < found.end() - found.start() and (decoded := _decode(part[0])) is not None:
-                yield part.start(), part.end(), decoded
-                break
-
-
-_LINE = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-
-
-def _lines(text: str, found: re.Match[str]) -> Iterator[re.Match[str]]:
-    return _LINE.finditer(text, found.start(), found.end())
+        # What is no text as a whole may hold some, behind letters that are not part of it.
+        for region in _REGION.finditer(text, found.start(), found.end()):
+            decoded = _decode(region[0])
+            if decoded is not None:
+                yield region.start(), region.end(), decoded
 
 
 def _decode(run: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,15 @@ if TYPE_CHECKING:
 
 _SHIFTS = {shift(word, places): places for word in ANCHORS if len(word) > 5 for places in range(1, 26) if places != 13}
 SIGNS = tuple(Sign(word, literal=True) for word in _SHIFTS)
-_SHIFTED = re.compile("|".join(_SHIFTS), re.IGNORECASE)
 
 
 def undo(text: str) -> Reading | None:
     """Shift every letter back by as many places as most of the words that were found are shifted."""
-    votes = Counter(_SHIFTS[word.lower()] for word in _SHIFTED.findall(text))
-    if not votes:
+    lowered = text.lower()
+    votes: Counter[int] = Counter()
+    for word, places in _SHIFTS.items():  # substring search beats one expression of 600 alternatives thirtyfold
+        votes[places] += lowered.count(word)
+    if not any(votes.values()):
         return None
     places, _ = votes.most_common(1)[0]
     return in_place(shift(text, -places))

@@ -10,7 +10,7 @@ import msgspec
 from sidecar.core.transforms.reading import Pieces, Reading, lazily
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 # Where characters with compatibility forms, invisible ones and lookalikes live; ideographs, Hangul syllables and
 # private use have none. Walking only these takes milliseconds at import.
@@ -50,15 +50,22 @@ class Table(msgspec.Struct, frozen=True):
     def undo(self, text: str) -> Reading | None:
         """Apply the table to a text."""
         touched = self.touches.intersection(text)
-        if not touched:
-            return None
+        return self.among(text, touched) if touched else None
+
+    def among(self, text: str, touched: Collection[str]) -> Reading | None:
+        """Apply the table to a text.
+
+        Args:
+            text: the text.
+            touched: the characters of `touches` that it may have.
+        """
         if len(touched) <= _FEW:
             changed = text
             for character in touched:
                 changed = changed.replace(character, self.changes[ord(character)])
         else:
             changed = self.runs.sub(lambda run: run[0].translate(self.changes), text)
-        return lazily(changed, lambda: self.align(text))
+        return lazily(changed, lambda: self.align(text)) if changed != text else None
 
     def align(self, text: str) -> Reading:
         """Apply the table the obvious way: one piece for each character."""

@@ -8,7 +8,7 @@ import zlib
 INFLATED_LIMIT = 2**20
 # Of random bytes 37 % are printable ASCII; of text in any encoding that a model would read, nearly all.
 _PRINTABLE_SHARE = 0.9
-_CONTROL_SHARE = 0.1
+_CONTROL_SHARE = 0.05
 _PRINTABLE = bytes(range(32, 127)) + b"\t\n\r"
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\x08\x1b")) + b"\x7f"
 _GZIP = b"\x1f\x8b\x08"

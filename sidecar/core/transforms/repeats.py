@@ -22,13 +22,15 @@ _RUN = re.compile(r"([^\W\d_])\1+", re.IGNORECASE)
 _BY_SHORT = {_RUN.sub(r"\1", word): word for word in sorted(WORDS, key=len, reverse=True)}
 _EACH = re.compile(r"([^\W\d_])\1*", re.IGNORECASE)
 _WORD = re.compile(rf"(?P<code>{CODE})|[^\W\d_]+")
+# No word is longer than half of this.
+_LONGEST = 64
 # So many words of doubled letters only are no accident.
 _ACCIDENTS = 2
 
 
 def undo(text: str) -> Reading | None:
     """Shorten repeated letters to those of the known word they make, else to one."""
-    doubled = sum(len(found[0]) > 3 and _is_doubled(found[0]) for found in _WORD.finditer(text))
+    doubled = sum(3 < len(found[0]) <= _LONGEST and _is_doubled(found[0]) for found in _WORD.finditer(text))
     return substitute(_WORD, _halve if doubled > _ACCIDENTS else _shorten, text)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sidecar.core.transforms.readable import CODE
 from sidecar.core.transforms.reading import Sign, substitute
 from sidecar.core.transforms.words import ANCHORS, are_words
 
@@ -47,11 +48,11 @@ def undo(text: str) -> Reading | None:
     return substitute(_EITHER, _mend, text)
 
 
-_EITHER = re.compile(f"{_JOINED.pattern}|{_ANCHOR_IN_PARTS.pattern}|_+", re.IGNORECASE)
+_EITHER = re.compile(f"(?P<code>{CODE})|{_JOINED.pattern}|{_ANCHOR_IN_PARTS.pattern}|_+", re.IGNORECASE)
 
 
 def _mend(found: re.Match[str]) -> str:
     parts = _GAP.split(found[0])
-    if len(parts) == 1:
+    if found["code"] or len(parts) == 1:
         return found[0]
     return (" " if are_words(parts) else "").join(parts)
