@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ _TYPE = "type.googleapis.com/envoy.extensions"
 
 
 @asynccontextmanager
-async def dataplane(target: str | None, *, concurrency: int = 1) -> AsyncIterator[int]:
+async def dataplane(target: str | None, *, concurrency: int = 1, cpus: Sequence[int] = ()) -> AsyncIterator[int]:
     """Run Envoy before an ext_proc server.
 
     Args:
         target: `host:port` of the server; None for an Envoy without the filter.
         concurrency: Envoy's worker threads.
+        cpus: where it may run; everywhere if left out.
 
     Yields:
         The port where it listens for HTTP.
@@ -28,26 +29,22 @@ async def dataplane(target: str | None, *, concurrency: int = 1) -> AsyncIterato
     with tempfile.TemporaryDirectory() as folder:
         admin = Path(folder, "admin.sock")
         envoy = Envoy(_bootstrap(target, admin), admin, concurrency=concurrency)
-        await envoy.start()
+        before = os.sched_getaffinity(0)
+        if cpus:
+            os.sched_setaffinity(0, cpus)  # inherited by the process that is started next
+        try:
+            await envoy.start()
+        finally:
+            os.sched_setaffinity(0, before)
         try:
             yield await envoy.port()
         finally:
             await envoy.stop()
 
 
-def run_until_stopped(target: str | None) -> None:
-    """Run a data plane until it is interrupted; for looking around by hand."""
-
-    async def main() -> None:
-        async with dataplane(target) as port:
-            print(f"http://127.0.0.1:{port}")
-            await asyncio.Event().wait()
-
-    asyncio.run(main())
-
-
 def _bootstrap(target: str | None, admin: Path) -> dict[str, Any]:
-    filters = [_ext_proc()] if target else []
+    # Without a filter that waits for the body, Envoy would answer before it has read the request, and cut it off.
+    filters = [_ext_proc() if target else _filter("buffer", "buffer.v3.Buffer", {"max_request_bytes": 2**20})]
     filters.append(_filter("router", "router.v3.Router", {}))
     clusters = [_cluster(target)] if target else []
     return {

@@ -17,14 +17,11 @@ from benchmarks.dataplane import dataplane
 from benchmarks.http_load import closed_loop
 from benchmarks.report import Figure, Report, describe_machine, save, show
 from benchmarks.servers import Server, free_port, started
+from benchmarks.texts import CLEAN_TEXT
 from sidecar.adapters._pb import filter_pb2 as pb
 from sidecar.app import load_snapshot
 from sidecar.model import Segment
 
-# Words of no interest to any rule; about one kilobyte.
-CLEAN_TEXT = ("The harbour lights were bright and the market closed late, so we walked home along the river. " * 11)[
-    :1024
-]
 _CONCURRENCY = 32
 _WARM_UP_SECONDS = 0.5
 _TURNS = 3

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from sidecar import __version__
 from sidecar.backends.hyperscan_scanner import engine_version
+
+T = TypeVar("T")
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -33,6 +38,11 @@ class Figure(msgspec.Struct, frozen=True):
     twin: float
     twin_name: str
     ratio: float
+
+    @classmethod
+    def ratio_of(cls, question: str, unit: str, value: float, twin: float, twin_name: str) -> Figure:
+        """Return a figure whose ratio is ours to the twin's."""
+        return cls(question, unit, value, twin, twin_name, value / twin)
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -95,3 +105,17 @@ def show(report: Report, title: str) -> None:
     console = Console()
     console.print(table)
     console.print("[dim]" + " · ".join(f"{key} {value}" for key, value in report.machine.items()) + "[/dim]")
+
+
+def finish(figures: Sequence[Figure], path: Path, title: str) -> None:
+    """Save and print the figures of a run."""
+    report = Report(describe_machine(), tuple(figures))
+    save(report, path)
+    show(report, title)
+    Console().print(f"saved {path}")
+
+
+def track(items: Iterable[T], what: str) -> Iterator[T]:
+    """Pass items on, with a progress bar on standard error."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        yield from progress.track(list(items), description=what)

@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,9 +33,16 @@ class Server:
 
 
 @contextmanager
-def started(*command: str, address: str) -> Iterator[Server]:
-    """Run `python -m COMMAND`, wait until its gRPC port answers, and stop it at the end."""
-    process = subprocess.Popen([sys.executable, "-m", *command], stderr=subprocess.DEVNULL)
+def started(*command: str, address: str, cpus: Sequence[int] = ()) -> Iterator[Server]:
+    """Run `python -m COMMAND`, wait until its gRPC port answers, and stop it at the end.
+
+    Args:
+        *command: module and arguments.
+        address: where it will listen.
+        cpus: where it may run; everywhere if left out.
+    """
+    pinned = ["taskset", "-c", ",".join(map(str, cpus))] if cpus else []
+    process = subprocess.Popen([*pinned, sys.executable, "-m", *command], stderr=subprocess.DEVNULL)
     try:
         with grpc.insecure_channel(address) as channel:
             grpc.channel_ready_future(channel).result(_START_SECONDS)

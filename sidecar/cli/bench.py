@@ -9,6 +9,8 @@ import click
 # Question to the module that answers it; each has a click command named as here.
 _QUESTIONS = {
     "overview": "benchmarks.overview",
+    "check": "benchmarks.check",
+    "extproc": "benchmarks.extproc",
     "ner": "benchmarks.ner",
 }
 
