@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from sidecar import config
-from sidecar.backends.hyperscan_scanner import HyperscanScanner
+from sidecar.backends.layered_scanner import LayeredScanner
 from sidecar.backends.operator_tools import operator_tools
 from sidecar.backends.re_scanner import ReScanner
 from sidecar.core.decide import TargetPolicy
@@ -173,7 +173,7 @@ def compile_snapshot(
 
     if scanner == "hyperscan":
         return Snapshot(
-            bundle, policy, table, HyperscanScanner(table.gates, config.cache_folder()), observer, tools=tools
+            bundle, policy, table, LayeredScanner(table.gates, config.cache_folder()), observer, tools=tools
         )
     return Snapshot(bundle, policy, table, ReScanner(table.gates), observer, tools=tools)
 

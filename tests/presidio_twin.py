@@ -1,7 +1,5 @@
 """The slow twin of the accelerated recognizers: a plain `AnalyzerEngine` with all of Presidio's recognizers."""
 
-# ruff: noqa: RUF001 - look-alikes are what is tested
-
 from __future__ import annotations
 
 import random

@@ -30,20 +30,30 @@ class HyperscanScanner:
     """A `Scanner` over one compiled database; safe to share between threads.
 
     Args:
-        gates: the expressions, in the order of their indexes.
+        gates: the expressions.
         cache: a private folder for compiled databases; None compiles every time.
+        ids: what to report for each gate; its index if left out.
 
     Raises:
         ScannerError: an expression does not compile, or the engine fails its probe.
     """
 
-    def __init__(self, gates: Sequence[Gate], cache: Path | None = None) -> None:
+    def __init__(self, gates: Sequence[Gate], cache: Path | None = None, ids: Sequence[int] | None = None) -> None:
         require_trustworthy_engine()
         self._database = _load_or_compile(gates, cache)
+        self._ids = ids
         self._local = threading.local()
 
     def scan(self, text: str) -> list[int]:
-        """Return the indexes of the gates that fire in `text`."""
+        """Return the ids of the gates that fire in `text`."""
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            raise ScannerError("the scan failed: a lone surrogate is no text") from None
+        return self.scan_bytes(data)
+
+    def scan_bytes(self, data: bytes) -> list[int]:
+        """Return the ids of the gates that fire in a text given as valid UTF-8; others give undefined answers."""
         fired: list[int] = []
         append = fired.append
 
@@ -56,10 +66,11 @@ class HyperscanScanner:
         except AttributeError:
             scratch = local.scratch = hyperscan.Scratch(self._database)
         try:
-            self._database.scan(text.encode(), on_match, scratch=scratch)
-        except (hyperscan.HyperscanError, UnicodeEncodeError) as error:
+            self._database.scan(data, on_match, scratch=scratch)
+        except hyperscan.HyperscanError as error:
             raise ScannerError(f"the scan failed: {type(error).__name__}") from None
-        return fired
+        ids = self._ids
+        return fired if ids is None else [ids[index] for index in fired]
 
 
 def engine_version() -> str:
