@@ -27,6 +27,10 @@ class Server:
         self.process = process
         self.address = address
 
+    def family(self) -> list[int]:
+        """Return the process ids of the server and its children."""
+        return list(_family(self.process.pid))
+
     def cpu_seconds(self) -> float:
         """Return the CPU time, in seconds, that the process and its children have used so far."""
         return sum(_cpu_seconds(pid) for pid in _family(self.process.pid))

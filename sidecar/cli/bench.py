@@ -11,6 +11,7 @@ _QUESTIONS = {
     "overview": "benchmarks.overview",
     "check": "benchmarks.check",
     "extproc": "benchmarks.extproc",
+    "streaming": "benchmarks.streaming",
     "ner": "benchmarks.ner",
 }
 
