@@ -9,7 +9,7 @@ import pytest
 from sidecar.backends import audit_log
 from sidecar.backends.audit_keys import load_checker, load_signer
 from sidecar.backends.audit_log import AuditLog, AuditSettings, AuditUnavailable, log_files, read_head
-from sidecar.core.audit import Chain, Record, verify
+from sidecar.core.audit import Record, verify
 from sidecar.errors import ConfigError
 
 
@@ -23,13 +23,9 @@ def settings(tmp_path, **values):
 
 
 def faults(tmp_path):
-    check, chain, found = load_checker((tmp_path / "keys" / "audit.pub",)), Chain(), []
-    files = log_files(tmp_path / "log", "audit")
-    head = read_head(tmp_path / "log", "audit")
-    for path in files:
-        last = head if path == files[-1] else None
-        found += verify(path.read_bytes().splitlines(), check=check, chain=chain, last=last)
-    return found
+    check = load_checker((tmp_path / "keys" / "audit.pub",))
+    lines = [line for path in log_files(tmp_path / "log", "audit") for line in path.read_bytes().splitlines()]
+    return list(verify(lines, check=check, last=read_head(tmp_path / "log", "audit")))
 
 
 def write(log, count):
@@ -76,9 +72,9 @@ def test_torn_last_line_is_cut_off(tmp_path, signer):
 def test_log_is_rotated(tmp_path, signer):
     """Files stay near their size, and the chain runs through them."""
     log = AuditLog(settings(tmp_path, rotate_bytes=2000), signer)
-    for _ in range(10):
+    for turn in range(10):
         write(log, 10)
-        time.sleep(0.03)
+        assert wait_for(lambda turn=turn: log.written == 10 * (turn + 1))
     log.close()
 
     assert len(log_files(tmp_path / "log", "audit")) > 2
