@@ -168,7 +168,7 @@ def compile_snapshot(
     tools: Tools = NO_TOOLS,
 ) -> Snapshot:
     """Compile a bundle that was read, under a policy."""
-    anchors = bundle.score.anchors if bundle.score else ()
+    anchors = bundle.score.anchors if bundle.score else None
     table = build_table(bundle.rule_set.rules, recognizers(policy, inline=inline, observer=observer), anchors)
 
     if scanner == "hyperscan":

@@ -12,6 +12,7 @@ _QUESTIONS = {
     "check": "benchmarks.check",
     "extproc": "benchmarks.extproc",
     "streaming": "benchmarks.streaming",
+    "accuracy": "benchmarks.accuracy",
     "ner": "benchmarks.ner",
 }
 

@@ -19,6 +19,7 @@ from sidecar.cli.show import COLOURS, console
 from sidecar.model import TARGETS, Segment
 from sidecar.rules.explain import Step, ViewSteps, explain
 from sidecar.rules.lint import lint
+from sidecar.rules.scoring import MODEL
 from sidecar.rules.selftest import Outcome, lane_of_everything, run_tests
 from sidecar.rules.template import new_rule
 
@@ -31,7 +32,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON 
 
 @click.group()
 def rules() -> None:
-    """Lint, test, explain and begin rules.
+    """Lint, test, explain, begin and train rules.
 
     \b
     A rule in five steps:
@@ -157,6 +158,49 @@ def explain_command(
     decision = answer.decision
     verdict = Text(f" {decision.verdict.name} ", style=f"bold reverse {COLOURS[decision.verdict]}")
     out.print(Text.assemble(("verdict ", "bold"), verdict, f"  score {decision.score:.2f}  policy {policy}"))
+
+
+@rules.command("train")
+@click.option(
+    "--corpus",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of labelled texts.",
+)
+@click.option("--seed", default=7, show_default=True, help="The same seed and corpus give the same model.")
+@_rules_option
+def train_command(corpus: Path, seed: int, folder: Path | None) -> None:
+    """Learn the injection score of a bundle: writes score/model.json, weights with their provenance.
+
+    Whole sources are left out in turn (minutes), and the scale of the score is set by what is then seen.
+
+    \b
+    Examples:
+      sidecar rules train --corpus ../shared/corpora --rules ./rules
+      sidecar bench accuracy --corpus ../shared/corpora --rules ./rules
+    """
+    try:
+        from sidecar.training.fit import Settings  # noqa: PLC0415 - needs the training extra
+        from sidecar.training.score_model import learn  # noqa: PLC0415 - as above
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"needs `{error.name}`; install the extra: pip install 'portcullis-sidecar[training]'"
+        ) from None
+    root = folder or config.shipped_rules()
+    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), transient=True) as bar:
+        task = bar.add_task("reading", total=1)
+        document = learn(
+            corpus,
+            config.read_folder(root),
+            Settings(seed=seed),
+            progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+        ).document
+    (root / MODEL).write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+    click.echo(
+        f"{root / MODEL}: {len(document.features)} features, {len(document.words)} words, {len(document.anchors)} anchors"
+    )
+    for rate, recall in document.provenance["recall by held-out source"].items():
+        click.echo(f"  recall {rate} false positives, held out: {recall:.1%}")
 
 
 @rules.command("new")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -75,6 +75,16 @@ def tokenise(folded: str) -> list[str]:
     return _PLAIN_TOKEN.findall(folded)
 
 
+class Node:
+    """A place in the tree of entries: the concepts of those that end here, and how others go on."""
+
+    __slots__ = ("after", "concepts")
+
+    def __init__(self) -> None:
+        self.after: dict[str, Node] = {}
+        self.concepts: tuple[int, ...] = ()
+
+
 class Lexicon:
     """Words of concepts in many languages, ready to be found in tokens.
 
@@ -84,36 +94,46 @@ class Lexicon:
 
     def __init__(self, entries: Mapping[str, Iterable[str]]) -> None:
         self.concepts: tuple[str, ...] = (*entries, *MARKS)
-        self._root: dict[str, Any] = {}
+        self._root = Node()
         self._stems: dict[str, str] = {}
         for concept, words in enumerate(entries.values()):
             for word in words:
                 self._add(word, concept)
         self._lengths = sorted({len(stem) for stem in self._stems})
         self._mark = {name: len(entries) + place for place, name in enumerate(MARKS)}
-        self._starts: dict[str, tuple[dict[str, Any], ...]] = {}
+        self._known: dict[str, tuple[str, ...]] = {}
+        self._starts: dict[str, tuple[Node, ...]] = {}
 
     def _add(self, entry: str, concept: int) -> None:
         node = self._root
         for key in keys_of(entry):
             if key.endswith("*"):
                 self._stems.setdefault(key[:-1], key)
-            node = node.setdefault(key, {})
-        node.setdefault("", set()).add(concept)
+            node = node.after.setdefault(key, Node())
+        if concept not in node.concepts:
+            node.concepts = (*node.concepts, concept)
 
-    def _keys(self, token: str) -> list[str]:
-        stems = self._stems
-        found = [stems[token[:n]] for n in self._lengths if n <= len(token) and token[:n] in stems]
-        return [token, *found]
+    def _keys(self, token: str) -> tuple[str, ...]:
+        """Return what a token is called in the lexicon: itself, and the stems that it begins with."""
+        keys = self._known.get(token)
+        if keys is None:
+            if len(self._known) > _MEMORY:
+                self._known.clear()
+            stems = self._stems
+            found = [stems[token[:n]] for n in self._lengths if n <= len(token) and token[:n] in stems]
+            keys = self._known[token] = (token, *found)
+        return keys
 
-    def _nodes(self, token: str) -> tuple[dict[str, Any], ...]:
+    def _begin(self, token: str) -> tuple[Node, ...]:
         """Return where entries that begin with a token go on."""
         if len(self._starts) > _MEMORY:
             self._starts.clear()
-        nodes = [self._root[key] for key in self._keys(token) if key in self._root]
+        nodes = [self._root.after[key] for key in self._keys(token) if key in self._root.after]
         mark = _TOKEN.fullmatch(token)
         if mark is not None and mark.lastgroup:
-            nodes.append({"": {self._mark[mark.lastgroup]}})
+            node = Node()
+            node.concepts = (self._mark[mark.lastgroup],)
+            nodes.append(node)
         self._starts[token] = tuple(nodes)
         return self._starts[token]
 
@@ -129,24 +149,23 @@ class Lexicon:
         found: list[Occurrence] = []
         starts = self._starts
         for place, token in enumerate(tokens):
-            nodes = starts.get(token)
-            if nodes is None:
-                nodes = self._nodes(token)
-            if nodes:
-                self._walk(nodes, tokens, place, found)
+            begin = starts.get(token)
+            if begin is None:
+                begin = self._begin(token)
+            if begin:
+                self._walk(begin, tokens, place, found)
         return found
 
-    def _walk(
-        self, nodes: Sequence[dict[str, Any]], tokens: Sequence[str], place: int, found: list[Occurrence]
-    ) -> None:
+    def _walk(self, nodes: Sequence[Node], tokens: Sequence[str], place: int, found: list[Occurrence]) -> None:
+        """Follow the entries that begin at a token, all at once."""
+        last = len(tokens)
         end = place + 1
         while nodes:
-            ending = {concept for node in nodes for concept in node.get("", ())}
-            found.extend((place, end, concept) for concept in sorted(ending))
-            if end >= len(tokens) or not any(len(node) > ("" in node) for node in nodes):
+            found += [(place, end, concept) for concept in {concept for node in nodes for concept in node.concepts}]
+            if end == last:
                 return
             keys = self._keys(tokens[end])
-            nodes = [node[key] for node in nodes for key in keys if key in node]
+            nodes = [node.after[key] for node in nodes if node.after for key in keys if key in node.after]
             end += 1
 
 

@@ -12,7 +12,7 @@ from sidecar.core.scan import Gate, Recognizer
 from sidecar.core.transforms import TRANSFORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sidecar.model import Pattern, Rule
 
@@ -26,7 +26,7 @@ class GateTable(msgspec.Struct, frozen=True):
         recognizers: in the order in which plans name them.
         recognizer_gates: gate index to (recognizer, index among its own gates).
         signs: gate index to the transforms that it is a sign of.
-        anchors: the gates that ask for the injection score.
+        anchors: the gates that ask for the injection score, and how much.
     """
 
     gates: tuple[Gate, ...]
@@ -34,11 +34,11 @@ class GateTable(msgspec.Struct, frozen=True):
     recognizers: tuple[Recognizer, ...]
     recognizer_gates: dict[int, tuple[int, int]]
     signs: dict[int, tuple[str, ...]]
-    anchors: frozenset[int] = frozenset()
+    anchors: dict[int, float] = {}
 
 
 def build_table(
-    rules: Sequence[Rule], recognizers: Sequence[Recognizer] = (), anchors: Sequence[Gate] = ()
+    rules: Sequence[Rule], recognizers: Sequence[Recognizer] = (), anchors: Mapping[Gate, float] | None = None
 ) -> GateTable:
     """Collect the gates of rules, recognizers and score; rules that share a keyword share its gate."""
     indexes: dict[Gate, int] = {}
@@ -52,7 +52,7 @@ def build_table(
         return Candidate(rule, pattern, frozenset(gate(anchor) for anchor in anchors), also)
 
     candidates = tuple(candidate(rule, pattern) for rule in rules for pattern in rule.patterns)
-    asking = frozenset(gate(anchor) for anchor in anchors)
+    asking = {gate(anchor): weight for anchor, weight in (anchors or {}).items()}
     own = list(indexes)
     recognizer_gates: dict[int, tuple[int, int]] = {}
     for number, recognizer in enumerate(recognizers):

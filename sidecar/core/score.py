@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -49,19 +49,21 @@ class ScoreModel(msgspec.Struct, frozen=True):
         lexicon: finds concepts.
         bias: the log-odds of a window without features.
         weights: what each feature of concepts adds.
-        words: what each word adds.
-        pairs: what each pair of neighbouring words adds, by the first one.
+        words: what each word adds, and each pair of neighbouring words with a space between.
+        pairs: the second words of these pairs, by the first one.
         calibration: log-odds and the score they stand for, both rising.
-        anchors: of which one must fire before a text is weighed.
+        anchors: those that fire must add up to 1 before a text is weighed.
+        provenance: what it was learned from.
     """
 
     lexicon: Lexicon
     bias: float
     weights: Mapping[int, float]
     words: Mapping[str, float]
-    pairs: Mapping[str, Mapping[str, float]]
+    pairs: Mapping[str, frozenset[str]]
     calibration: tuple[tuple[float, float], ...]
-    anchors: tuple[Gate, ...]
+    anchors: Mapping[Gate, float]
+    provenance: Mapping[str, object] = {}
 
     def calibrate(self, log_odds: float) -> float:
         """Return the score that log-odds stand for: linear between the points, constant beyond them."""
@@ -82,14 +84,29 @@ class ScoreModel(msgspec.Struct, frozen=True):
         """
         tokens = tokenise(fold(text))
         occurrences = self.lexicon.occurrences(tokens)
+        spoken = self._spoken(tokens)
         enough = self.calibration[-1][0]
         best = -math.inf
         for first, end in self._windows(occurrences, len(tokens)):
             inside = [found for found in occurrences if first <= found[0] and found[1] <= end]
-            best = max(best, self._weigh(inside, tokens[first:end]))
+            said = {words for begin, words in spoken if first <= begin and begin + words.count(" ") < end}
+            best = max(best, self._weigh(inside, said, end - first))
             if best >= enough:
                 break
         return self.calibrate(best)
+
+    def _spoken(self, tokens: Sequence[str]) -> list[tuple[int, str]]:
+        """Return the words and pairs of words that weigh anything, each with its first place."""
+        words, pairs = self.words, self.pairs
+        found: list[tuple[int, str]] = []
+        follows: frozenset[str] | None = None
+        for place, token in enumerate(tokens):
+            if token in words:
+                found.append((place, token))
+            if follows is not None and token in follows:
+                found.append((place - 1, f"{tokens[place - 1]} {token}"))
+            follows = pairs.get(token)
+        return found
 
     def _windows(self, occurrences: Sequence[Occurrence], length: int) -> list[tuple[int, int]]:
         """Return the windows to weigh; of a very long text those whose concepts alone weigh most."""
@@ -103,15 +120,11 @@ class ScoreModel(msgspec.Struct, frozen=True):
         every.sort(key=lambda window: total[window[0]] - total[window[1]])
         return sorted(every[:WINDOWS_LIMIT])
 
-    def _weigh(self, occurrences: Sequence[Occurrence], tokens: Sequence[str]) -> float:
+    def _weigh(self, occurrences: Sequence[Occurrence], said: set[str], length: int) -> float:
         """Return the log-odds of one window."""
         get = self.weights.get
-        present = self.words.keys() & set(tokens)
-        total = self.bias
-        total += sum(get(feature, 0.0) for feature in features(occurrences, len(tokens)))
-        total += sum(self.words[word] for word in present)
-        seen = {(one, two) for one, two in pairwise(tokens) if one in self.pairs and two in self.pairs[one]}
-        return total + sum(self.pairs[one][two] for one, two in seen)
+        total = self.bias + sum(get(feature, 0.0) for feature in features(occurrences, length))
+        return total + sum(self.words[words] for words in said)
 
 
 class Weigher(msgspec.Struct, frozen=True):
@@ -119,11 +132,16 @@ class Weigher(msgspec.Struct, frozen=True):
 
     Args:
         model: weighs texts; None: only findings count.
-        anchors: the gates of its anchors.
+        anchors: the gates of its anchors, and what each one weighs.
     """
 
     model: ScoreModel | None = None
-    anchors: frozenset[int] = frozenset()
+    anchors: Mapping[int, float] = {}
+
+    def asks(self, gates: Sequence[int]) -> bool:
+        """Say whether the gates that fired in a text are reason enough to weigh it."""
+        get = self.anchors.get
+        return sum(get(gate, 0.0) for gate in gates) >= 1
 
 
 def score(hits: Sequence[Hits], findings: Sequence[Finding], weigher: Weigher) -> list[tuple[Segment, float]]:
@@ -150,13 +168,13 @@ def score(hits: Sequence[Hits], findings: Sequence[Finding], weigher: Weigher) -
 
 def _weigh_views(hits: Sequence[Hits], weigher: Weigher) -> list[tuple[Segment, float]]:
     """Return the highest score of the views of each segment that an anchor fired in."""
-    model, anchors = weigher.model, weigher.anchors
+    model = weigher.model
     if model is None:
         return []
     best: dict[int, tuple[Segment, float]] = {}
     for hit in hits:
         segment = hit.view.segment
-        if segment.target not in SCORED_TARGETS or anchors.isdisjoint(hit.gates):
+        if segment.target not in SCORED_TARGETS or not weigher.asks(hit.gates):
             continue
         _, known = best.get(id(segment), (segment, 0.0))
         if known < _CERTAIN:

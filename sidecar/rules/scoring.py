@@ -16,7 +16,7 @@ from sidecar.errors import BundleError
 from sidecar.rules.documents import load
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 MODEL = "score/model.json"
 CONCEPTS = "score/concepts/"
@@ -34,7 +34,7 @@ class ModelDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         calibration: pairs of log-odds and score, both rising.
         features: weights by the features' names.
         words: weights of words, and of pairs of them with a space between.
-        anchors: regular expressions in the common subset, of which one must match before a text is weighed.
+        anchors: regular expressions in the common subset; those that match must add up to 1 before a text is weighed.
     """
 
     schema: int
@@ -43,7 +43,7 @@ class ModelDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration: tuple[tuple[float, float], ...]
     features: dict[str, float]
     words: dict[str, float]
-    anchors: tuple[str, ...]
+    anchors: dict[str, float]
 
 
 def read_lexicon(files: Mapping[str, bytes]) -> Lexicon:
@@ -101,17 +101,23 @@ def read_score(files: Mapping[str, bytes]) -> ScoreModel | None:
     rises = all(one[0] < two[0] and one[1] < two[1] for one, two in pairwise(points))
     if not points or not rises:
         raise BundleError(f"{MODEL}:1: `calibration` must rise from point to point")
-    pairs: dict[str, dict[str, float]] = defaultdict(dict)
-    for word, weight in document.words.items():
-        one, _, two = word.partition(" ")
-        if two:
-            pairs[one][two] = weight
     return ScoreModel(
         lexicon=lexicon,
         bias=document.bias,
         weights=weights,
-        words={word: weight for word, weight in document.words.items() if " " not in word},
-        pairs=dict(pairs),
+        words=document.words,
+        pairs=pairs_of(document.words),
         calibration=points,
-        anchors=tuple(Gate(anchor, literal=False) for anchor in document.anchors),
+        anchors={Gate(anchor, literal=False): weight for anchor, weight in document.anchors.items()},
+        provenance=document.provenance,
     )
+
+
+def pairs_of(words: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Return the second words of pairs, by the first one."""
+    pairs: dict[str, set[str]] = defaultdict(set)
+    for word in words:
+        one, _, two = word.partition(" ")
+        if two:
+            pairs[one].add(two)
+    return {one: frozenset(seconds) for one, seconds in pairs.items()}

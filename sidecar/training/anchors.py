@@ -6,6 +6,10 @@ import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
+
 from sidecar.core.lexicon import Lexicon, fold, tokenise
 
 if TYPE_CHECKING:
@@ -20,10 +24,15 @@ STRONG = frozenset(
         "sysprompt", "tworesp", "unrestricted", "userdata", "younow",
     }
 )  # fmt: skip
-# Share of benign texts, the mean over their sources, in which such a word may occur.
-RARE = 0.004
-# What a benign text that fires costs against an attack that is covered, when a cover is chosen.
-_COST = 1e-4
+# A word of theirs is an anchor by itself where no source of benign texts has it in more than this share of them.
+RARE = 0.002
+# A source with fewer benign texts says nothing about shares.
+_SOURCE_MINIMUM = 100
+# Attacks that the model finds and that the gate may lose at most; what it asks for costs time, not verdicts.
+_LOST = 0.015
+# Weights of less than this are no anchors.
+_NEGLIGIBLE = 0.05
+_INVERSE_PENALTY = 0.05
 
 
 def expression(entry: str) -> str:
@@ -36,38 +45,47 @@ def expression(entry: str) -> str:
     return r"\b" + r"\W{1,2}".join(parts) + ending
 
 
-def choose(entries: Mapping[str, Iterable[str]], records: Sequence[Record], must: Any) -> list[str]:
-    """Choose the anchors.
+def choose(entries: Mapping[str, Iterable[str]], records: Sequence[Record], must: Any) -> dict[str, float]:
+    """Choose the anchors: together, those that fire must weigh 1 before a text is looked at.
 
     Args:
         entries: the lexicons, words by concept.
         records: texts.
-        must: which of them have to be covered, a mask: attacks that the model would find.
+        must: which of them have to be looked at, a mask: attacks that the model would find.
 
     Returns:
-        Entries, in alphabetical order.
+        Entries and what they weigh.
     """
     words = sorted({word for group in entries.values() for word in group})
     finder = Lexicon({word: (word,) for word in words})
     fired = [_fired(finder, record.text, len(words)) for record in records]
-    rate = _benign_rate(records, fired)
+    learned = _learn(fired, len(words), records, must)
     strong = {word for concept, group in entries.items() if concept in STRONG for word in group}
-    chosen = {number for number, word in enumerate(words) if word in strong and rate[number] <= RARE}
-    waiting = [numbers for numbers, needed in zip(fired, must, strict=True) if needed and not numbers & chosen]
-    while waiting:
-        count = Counter(number for numbers in waiting for number in numbers)
-        if not count:
-            break
-        best = max(count, key=lambda number: (count[number] / (rate[number] + _COST), words[number]))
-        chosen.add(best)
-        waiting = [numbers for numbers in waiting if best not in numbers]
-    return sorted(words[number] for number in chosen if not _is_implied(finder, words[number], number, chosen))
+    rate = _benign_rate(records, fired)
+    alone = {number for number, word in enumerate(words) if word in strong and rate[number] <= RARE}
+    return {
+        word: round(max(float(learned[number]), float(number in alone)), 3)
+        for number, word in enumerate(words)
+        if (learned[number] > _NEGLIGIBLE or number in alone) and not _is_implied(finder, word, number, alone)
+    }
 
 
-def _is_implied(finder: Lexicon, word: str, number: int, chosen: set[int]) -> bool:
-    """Say whether a part of an entry is an anchor of its own, so that the whole one adds nothing but work."""
+def _learn(fired: Sequence[frozenset[int]], many: int, records: Sequence[Record], must: Any) -> Any:
+    """Weigh words by a regression that has no use for negative ones, on a scale on which 1 loses few attacks."""
+    bounds = np.cumsum([0, *map(len, fired)])
+    indexes = [number for numbers in fired for number in sorted(numbers)]
+    matrix = csr_matrix((np.ones(len(indexes)), indexes, bounds), shape=(len(fired), many))
+    used = must | ~np.array([record.is_attack for record in records])
+    model = LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", solver="liblinear", random_state=0)
+    model.fit(matrix[used], must[used])
+    weights = np.maximum(model.coef_[0], 0)
+    return weights / np.quantile((matrix @ weights)[must], _LOST)
+
+
+def _is_implied(finder: Lexicon, word: str, number: int, alone: set[int]) -> bool:
+    """Say whether a part of an entry is enough by itself, so that the whole adds nothing but work."""
     tokens = tokenise(fold(word.replace("*", "")))
-    return any(other in chosen for _, _, other in finder.occurrences(tokens) if other != number)
+    return any(other in alone for _, _, other in finder.occurrences(tokens) if other != number)
 
 
 def _fired(finder: Lexicon, text: str, many: int) -> frozenset[int]:
@@ -76,6 +94,7 @@ def _fired(finder: Lexicon, text: str, many: int) -> frozenset[int]:
 
 
 def _benign_rate(records: Sequence[Record], fired: Sequence[frozenset[int]]) -> dict[int, float]:
+    """Return the share of benign texts that have a word, in the source that has it most."""
     size: Counter[str] = Counter()
     count: dict[str, Counter[int]] = defaultdict(Counter)
     for record, numbers in zip(records, fired, strict=True):
@@ -84,6 +103,7 @@ def _benign_rate(records: Sequence[Record], fired: Sequence[frozenset[int]]) -> 
             count[record.source].update(numbers)
     rate: dict[int, float] = defaultdict(float)
     for source, counted in count.items():
-        for number, times in counted.items():
-            rate[number] += times / size[source] / len(size)
+        if size[source] >= _SOURCE_MINIMUM:
+            for number, times in counted.items():
+                rate[number] = max(rate[number], times / size[source])
     return rate

@@ -54,7 +54,8 @@ class Record(msgspec.Struct, frozen=True):
     @property
     def family(self) -> str:
         """The source, or what it shares with its relatives."""
-        return FAMILIES.get(self.source, self.source)
+        source = self.source.removeprefix("obfuscated:")
+        return FAMILIES.get(source, source)
 
 
 def read_corpus(path: Path) -> list[Record]:

@@ -12,7 +12,7 @@ import yaml
 
 from sidecar.core.features import name_of
 from sidecar.errors import ConfigError
-from sidecar.rules.scoring import CONCEPTS, ModelDocument, read_entries, read_lexicon
+from sidecar.rules.scoring import CONCEPTS, ModelDocument, pairs_of, read_entries, read_lexicon
 from sidecar.training.anchors import choose, expression
 from sidecar.training.corpus import TRAINED, find_corpus, fingerprint, read_corpus
 from sidecar.training.fit import Settings, fit
@@ -22,20 +22,25 @@ from sidecar.training.metrics import RATES, limit_at, recall_at
 from sidecar.training.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from sidecar.core.score import ScoreModel
     from sidecar.training.corpus import Record
+    from sidecar.training.table import Feature
 
 # What a share of false positives means as a score: half of all verdicts are made between the second and the third.
 # A text that not even 0.5 % of benign texts of unseen sources exceed is blocked by the policy that ships.
 SCALE = ((0.05, 0.2), (0.01, 0.5), (0.005, 0.8), (0.001, 0.95), (0.0002, 0.99))
 # Log-odds of a text far from any attack stand for 0.
 _FLOOR = 6.0
+# Log-odds so far above the last point are as certain as can be; points are apart by so much at least.
+_CEILING = 2.0
+_STEP = 0.001
 # Weights that move nothing are left out of the file.
 NEGLIGIBLE = 0.01
 # Attacks from here on have to be covered by an anchor.
-_COVERED = 0.3
+_COVERED = 0.5
 
 
 class Learned(msgspec.Struct, frozen=True):
@@ -67,11 +72,7 @@ def learn(
         ConfigError: the corpus is not there.
         BundleError: the lexicons have faults.
     """
-    path = find_corpus(folder, TRAINED)
-    if path is None:
-        raise ConfigError(f"{folder}: holds no {TRAINED}.jsonl.gz to learn from")
-    real = read_corpus(path)
-    records = (*real, *generate(settings.seed))
+    path, records = _records(folder, settings)
     progress("features", 0, 1)
     lexicon = read_lexicon(files)
     table = Table(records, lexicon)
@@ -92,26 +93,61 @@ def learn(
     fitted = table.worst(model.decision_function(table.matrix), rows)
     covered = np.interp(_COVERED, [score for _, score in calibration], [odds for odds, _ in calibration])
     must = (table.labels == 1) & (fitted >= covered)
-    anchors = [expression(word) for word in choose(read_words(files), records, must)]
-    weights = {feature: float(weight) for feature, weight in zip(table.columns, model.coef_[0], strict=True)}
+    anchors = choose(read_words(files), records, must)
+    weights = _weights(table, model)
     document = ModelDocument(
         schema=1,
         provenance=_provenance(path, records, settings, held_out),
         bias=round(float(model.intercept_[0]), 4),
         calibration=calibration,
-        features={
-            name_of(feature, lexicon.concepts): round(weight, 3)
-            for feature, weight in weights.items()
-            if isinstance(feature, int) and abs(weight) >= NEGLIGIBLE
-        },
-        words={
-            feature: round(weight, 3)
-            for feature, weight in weights.items()
-            if isinstance(feature, str) and abs(weight) >= NEGLIGIBLE
-        },
-        anchors=tuple(sorted(set(anchors))),
+        features={name_of(key, lexicon.concepts): value for key, value in weights.items() if isinstance(key, int)},
+        words={key: value for key, value in weights.items() if isinstance(key, str)},
+        anchors=dict(sorted((expression(word), weight) for word, weight in anchors.items())),
     )
     return Learned(document, records, held_out)
+
+
+def learn_without(folder: Path, shipped: ScoreModel) -> Iterator[tuple[list[str], ScoreModel]]:
+    """Learn the weights of a model again and again, each time without some sources.
+
+    Args:
+        folder: of the corpora.
+        shipped: its settings, lexicons, anchors and calibration are kept.
+
+    Yields:
+        The families that were left out, and the model; the families of all texts come up once.
+
+    Raises:
+        ConfigError: the corpus is not there.
+    """
+    settings = msgspec.convert(shipped.provenance.get("settings", {}), Settings)
+    _, records = _records(folder, settings)
+    table = Table(records, shipped.lexicon)
+    for names in folds(table):
+        model = fit(table, ~np.isin(table.families, names), settings)
+        weights = _weights(table, model)
+        words = {key: value for key, value in weights.items() if isinstance(key, str)}
+        changed = msgspec.structs.replace(
+            shipped,
+            bias=float(model.intercept_[0]),
+            weights={key: value for key, value in weights.items() if isinstance(key, int)},
+            words=words,
+            pairs=pairs_of(words),
+        )
+        yield names, changed
+
+
+def _records(folder: Path, settings: Settings) -> tuple[Path, tuple[Record, ...]]:
+    path = find_corpus(folder, TRAINED)
+    if path is None:
+        raise ConfigError(f"{folder}: holds no {TRAINED}.jsonl.gz to learn from")
+    return path, (*read_corpus(path), *generate(settings.seed))
+
+
+def _weights(table: Table, model: Any) -> dict[Feature, float]:
+    """Return the weights that move anything, rounded as in the file."""
+    pairs = zip(table.columns, model.coef_[0], strict=True)
+    return {feature: round(float(weight), 3) for feature, weight in pairs if abs(weight) >= NEGLIGIBLE}
 
 
 def read_words(files: Mapping[str, bytes]) -> dict[str, list[str]]:
@@ -126,8 +162,12 @@ def read_words(files: Mapping[str, bytes]) -> dict[str, list[str]]:
 
 def calibrate(benign: Sequence[float]) -> tuple[tuple[float, float], ...]:
     """Return the points of the monotone map from log-odds to score, by how rare they are among benign texts."""
-    points = [(round(limit_at(benign, rate), 3), score) for rate, score in SCALE]
-    return ((round(points[0][0] - _FLOOR, 3), 0.0), *points, (round(points[-1][0] + 2.0, 3), 0.999))
+    points: list[tuple[float, float]] = []
+    for rate, score in SCALE:
+        odds = round(limit_at(benign, rate), 3)
+        # A small corpus has one text stand for several rates; the map must rise all the same.
+        points.append((max(odds, round(points[-1][0] + _STEP, 3)) if points else odds, score))
+    return ((round(points[0][0] - _FLOOR, 3), 0.0), *points, (round(points[-1][0] + _CEILING, 3), 0.999))
 
 
 def mean_recall(records: Sequence[Record], scores: Any, rate: float) -> float:

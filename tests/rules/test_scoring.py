@@ -22,7 +22,7 @@ def files(**changes: Any) -> dict[str, bytes]:
         "calibration": [[-1.0, 0.0], [1.0, 1.0]],
         "features": {"near:override>instruction": 2.0},
         "words": {"please": -1.0, "the rules": 0.5},
-        "anchors": [r"\bignore\b"],
+        "anchors": {r"\bignore\b": 1.0},
         **changes,
     }
     return {MODEL: json.dumps(document).encode(), "score/concepts/en.yaml": LEXICON}
