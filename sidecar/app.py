@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from sidecar import config
+from sidecar.backends.codings import ALL_DECODERS
 from sidecar.backends.layered_scanner import LayeredScanner
 from sidecar.backends.operator_tools import operator_tools
 from sidecar.backends.re_scanner import ReScanner
@@ -110,6 +111,7 @@ def _compile_lane(table: GateTable, profile: Profile, *, waits: bool, keyring: K
         text_limit=profile.limits.text_chars,
         fail_open=frozenset(direction for direction, mode in profile.failure.items() if mode == "open"),
         pass_unreadable=profile.unreadable == "pass",
+        decoders=ALL_DECODERS,
         waits=waits,
         enforced=profile.enforced,
         keyring=keyring if any(_pseudonymises(policy) for policy in profile.targets.values()) else None,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sidecar.core.coding import coding_of
 from sidecar.core.schemas import Schema, request_schema, response_schema
 from sidecar.errors import BodyTooLarge, MalformedBody, UnsupportedContent
 
 if TYPE_CHECKING:
+    from sidecar.core.engine import Lane
     from sidecar.core.exchange import Direction, HeadersEvent
 
 
@@ -28,17 +30,6 @@ def body_schema(direction: Direction, path: str, headers: HeadersEvent) -> Schem
     return find(path, headers.get("content-type"))
 
 
-def require_identity(encodings: list[str]) -> None:
-    """Refuse a body with a content coding.
-
-    Raises:
-        UnsupportedContent: there is one.
-    """
-    codings = [coding.strip().lower() for value in encodings for coding in value.split(",")]
-    if any(coding not in ("", "identity") for coding in codings):
-        raise UnsupportedContent("the body has a content coding that is not read here")
-
-
 def require_length(headers: HeadersEvent, limit: int) -> None:
     """Refuse a body that says it is too long, or does not say how long it is in one way.
 
@@ -56,3 +47,20 @@ def require_length(headers: HeadersEvent, limit: int) -> None:
     for value in values:
         if int(value) > limit:
             raise BodyTooLarge(f"{int(value)} bytes where the policy allows {limit}")
+
+
+def require_readable(headers: HeadersEvent, lane: Lane) -> str:
+    """Refuse a body that is too long or in a coding that is not read here, before it comes.
+
+    Args:
+        headers: the message's headers.
+        lane: limits and decoders.
+
+    Returns:
+        The content coding.
+
+    Raises:
+        InputError: the body cannot be taken.
+    """
+    require_length(headers, lane.body_limit)
+    return coding_of(headers.all("content-encoding"), lane.decoders)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sidecar.core.coding import DECODERS, Decoder
 from sidecar.core.confirm import Plan, confirm
 from sidecar.core.decide import TargetPolicy, decide
 from sidecar.core.extract import extract
@@ -34,6 +35,7 @@ class Lane(msgspec.Struct, frozen=True):
         fail_open: the directions (`request`, `response`) in which a message passes when we fail.
         pass_unreadable: whether a body that cannot be read is passed unseen.
         enforced: whether verdicts are obeyed; else they are only reported.
+        decoders: undo content codings, by their names.
         waits: whether a recognizer waits for another process; whoever must not wait inspects in a thread.
         keyring: what pseudonyms are made with; None where no policy asks for any.
         pseudonyms: those of the exchange at hand; None: they are not restored.
@@ -60,6 +62,8 @@ class Lane(msgspec.Struct, frozen=True):
         restored = {"response"} if self.keyring is not None else set()
         msgspec.structs.force_setattr(self, "guarded", frozenset(guarded | restored))
         msgspec.structs.force_setattr(self, "sanitises", any(item.always_sanitise for item in self.policies.values()))
+
+    decoders: Mapping[str, Decoder] = msgspec.field(default_factory=lambda: DECODERS)
 
     def guards(self, direction: str) -> bool:
         """Say whether anything is looked for in messages of a direction."""

@@ -54,6 +54,12 @@ class HeadersEvent(msgspec.Struct, frozen=True):
                 return value
         return default
 
+    @property
+    def is_local(self) -> bool:
+        """Whether an answer comes from the host itself: by its own word where it gives it, else by the status."""
+        details = self.attributes.get("response.code_details", "")
+        return details != "via_upstream" if details else self.get(":status", "200") >= "400"
+
     def all(self, name: str) -> list[str]:
         """Return every value of a header."""
         return [value for key, value in self.headers if key == name]

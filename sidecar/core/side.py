@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final
 
+from sidecar.core.coding import IDENTITY
 from sidecar.core.exchange import (
     NO_EDITS,
     Action,
@@ -50,6 +51,8 @@ class Side:
         # Names what was decided, for callers, access logs and the audit log.
         self.decision_id = ""
         self.edits = NO_EDITS
+        # The content coding of the body as it came.
+        self.coding = IDENTITY
         self.override: Modes | None = None
         # Bytes that are kept until the body is complete; a stream keeps its own.
         self.held = bytearray()
@@ -105,8 +108,16 @@ class Side:
 
     def replace(self, data: bytes, metadata: Metadata = None) -> list[Action]:
         """Answer a body that came in one piece with a new one; the length must agree where one was promised."""
-        length = HeaderEdits((("content-length", str(len(data))),)) if self.declared is not None else NO_EDITS
-        return [ReplaceBody(self.direction, data, length, metadata)]
+        length = (("content-length", str(len(data))),) if self.declared is not None else ()
+        return [ReplaceBody(self.direction, data, HeaderEdits(length, self._uncoded), metadata)]
+
+    def drop_coding(self) -> None:
+        """Say in the headers, which are still owed, that the body goes on without its content coding."""
+        self.edits = HeaderEdits(self.edits.set, (*self.edits.remove, *self._uncoded))
+
+    @property
+    def _uncoded(self) -> tuple[str, ...]:
+        return ("content-encoding",) if self.coding != IDENTITY else ()
 
     def release_before_trailers(self, data: bytes, metadata: Metadata = None) -> list[Action]:
         """Let kept bytes go although their last chunk is answered already.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sidecar.core import api_errors, body_format, refusal
 from sidecar.core.api_errors import Fault
+from sidecar.core.coding import IDENTITY, decode
 from sidecar.core.exchange import (
     Action,
     BodyEvent,
@@ -26,7 +27,7 @@ from sidecar.core.exchange import (
 from sidecar.core.modes import safe_modes, unsafe_mode
 from sidecar.core.schemas import Schema, request_schema
 from sidecar.core.side import Phase, Side
-from sidecar.errors import BodyTooLarge, EngineError, InputError, MalformedBody
+from sidecar.errors import BodyTooLarge, EngineError, InputError, MalformedBody, UnsupportedContent
 from sidecar.model import Decision, Verdict
 
 if TYPE_CHECKING:
@@ -179,9 +180,8 @@ class Transaction:
         if refused:
             return refused
         if event.end:
-            return self._probe(side, b"") if self._is_probe else [side.continue_headers()]
-        body_format.require_identity(event.all("content-encoding"))
-        body_format.require_length(event, self._filter.lane.body_limit)
+            return self._probe(side, b"") if self._path == SELFTEST_PATH else [side.continue_headers()]
+        side.coding = body_format.require_readable(event, self._filter.lane)
         return self._await_body(side)
 
     def _choose_modes(self, *, has_body: bool) -> list[Action]:
@@ -197,25 +197,21 @@ class Transaction:
         return []
 
     def _response_headers(self, side: Side, event: HeadersEvent) -> list[Action]:
-        if self._request.phase is not Phase.DONE and not self._request.watching and not self._is_local(event):
+        if self._request.phase is not Phase.DONE and not self._request.watching and not event.is_local:
             return [self._reject(502, "request_unseen", "The request was answered before it could be inspected.")]
         if event.end:
             return [side.continue_headers()]
         if not self._filter.lane.guards("response") or not self._caller.guard_response:
             return self._pass(side, event)
-        body_format.require_identity(event.all("content-encoding"))
-        body_format.require_length(event, self._filter.lane.body_limit)
+        side.coding = body_format.require_readable(event, self._filter.lane)
         self._open_stream(side, event)
         return self._await_body(side)
-
-    def _is_local(self, event: HeadersEvent) -> bool:
-        """Say whether an answer comes from the host itself: by its own word where it gives it, else by the status."""
-        details = event.attributes.get("response.code_details", "")
-        return details != "via_upstream" if details else event.get(":status", "200") >= "400"
 
     def _open_stream(self, side: Side, event: HeadersEvent) -> None:
         """Guard server-sent events as they come; a host that would buffer them is asked to stream."""
         side.stream = self._filter.open_stream(self._path, event.get("content-type"))
+        if side.coding != IDENTITY and (side.stream is not None or side.mode is BodyMode.STREAMED):
+            raise UnsupportedContent("a streamed answer has a content coding, though none was asked for")
         if side.stream is not None and side.mode is BodyMode.BUFFERED and self._caller.overridable:
             side.mode = BodyMode.FULL_DUPLEX
             side.override = Modes(self._request.mode, side.mode)
@@ -247,7 +243,7 @@ class Transaction:
 
     def _whole(self, side: Side, data: bytes, last: bytes = b"") -> list[Action]:
         """Judge a complete body and answer its last event."""
-        if self._is_probe:
+        if self._path == SELFTEST_PATH:
             return self._probe(side, data)
         decision, body, metadata = self._judge(side, data)
         if side.watching:
@@ -258,7 +254,7 @@ class Transaction:
             return self._block(side, decision, metadata)
         if side.in_pieces:
             return side.release(body, end=True, metadata=metadata)
-        if body == data:
+        if body is data:
             return [Continue(side.direction, "body", metadata=metadata)]
         return side.replace(body, metadata)
 
@@ -266,9 +262,15 @@ class Transaction:
         if side.declared is not None and len(data) != side.declared:
             raise MalformedBody(f"{len(data)} bytes came where content-length promises {side.declared}")
         schema = body_format.body_schema(side.direction, self._path, side.headers)
-        outcome = self._filter.check_body(data, schema, side.direction)
+        lane = self._filter.lane
+        plain = decode(data, side.coding, lane.decoders, limit=lane.body_limit)
+        outcome = self._filter.check_body(plain, schema, side.direction)
         side.decision_id = outcome.id or side.decision_id
-        return outcome.decision, outcome.body, self._publish(side, schema, outcome.decision)
+        metadata = self._publish(side, schema, outcome.decision)
+        if outcome.body == plain:
+            return outcome.decision, data, metadata
+        side.drop_coding()
+        return outcome.decision, outcome.body, metadata
 
     def _block(self, side: Side, decision: Decision, metadata: Metadata) -> list[Action]:
         fault = refusal.explain(decision, direction=side.direction, decision_id=side.decision_id)
@@ -323,7 +325,7 @@ class Transaction:
                 return self._block(side, side.stream.decision, metadata)
         elif not side.in_pieces:
             return []  # trailers without a body
-        elif self._is_probe:
+        elif self._path == SELFTEST_PATH:
             return self._probe(side, bytes(side.held))
         else:
             decision, data, metadata = self._judge(side, bytes(side.held))
@@ -371,10 +373,6 @@ class Transaction:
 
     def _probe(self, side: Side, data: bytes) -> list[Action]:
         return [refusal.probe_report(bytes_seen=len(data), mode=side.mode, overridable=self._caller.overridable)]
-
-    @property
-    def _is_probe(self) -> bool:
-        return self._path == SELFTEST_PATH
 
     def _publish(self, side: Side, schema: Schema, decision: Decision) -> Metadata:
         if self._report is not None:

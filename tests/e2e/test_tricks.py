@@ -6,11 +6,15 @@ import json
 import socket
 import threading
 import time
+import zlib
 
+import brotli
 import httpx
 import pytest
+import zstandard
 
 from sidecar.core.transaction import SELFTEST_PATH
+from sidecar.rules.samples import expand
 from tests.e2e.settings import ENFORCING
 
 pytestmark = pytest.mark.e2e
@@ -168,7 +172,55 @@ def test_disguised_bodies_do_not_arrive(post, upstream, setting, headers, body):
     assert upstream.bodies == []
 
 
-@pytest.mark.parametrize("setting", ["buffered", "duplex", "none"])
+CODINGS = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress, "zstd": zstandard.compress}
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("setting", ["buffered", "duplex", "partial"])
+def test_compressed_requests_are_read(post, upstream, setting, coding):
+    """A clean one goes on as it came, a masked one without its coding, a blocked one not at all."""
+    compress = CODINGS[coding]
+    token = expand("ghp_{random:alnum:36}", seed=7)
+
+    clean = post(setting, compress(chat(CLEAN)), content_encoding=coding)
+    masked = post(setting, compress(chat(f"my token is {token} ok")), content_encoding=coding)
+    blocked = post(setting, compress(chat(ATTACK)), content_encoding=coding)
+
+    assert (clean.status_code, masked.status_code, blocked.status_code) == (200, 200, 403)
+    (_, first, body), (_, second, edited) = upstream.requests
+    assert (first["content-encoding"], body) == (coding, compress(chat(CLEAN)))
+    assert "content-encoding" not in second
+    assert token not in json.loads(edited)["messages"][0]["content"]
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("setting", ["buffered", "duplex"])
+def test_bombs_are_refused(post, upstream, setting, coding):
+    """A few kilobytes that become a hundred megabytes are too large."""
+    came = post(setting, CODINGS[coding](b" " * 100 * 2**20), content_encoding=coding)
+
+    assert (came.status_code, came.json()["error"]["code"], upstream.bodies) == (413, "limits.exceeded", [])
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("setting", ["buffered", "duplex"])
+def test_compressed_answers_are_read(post, upstream, setting, coding):
+    """An upstream that compresses though it was asked not to: the answer is judged, and masked without its coding."""
+    token = expand("ghp_{random:alnum:36}", seed=7)
+    compress = CODINGS[coding]
+    upstream.say(compress(answer(CLEAN)), content_encoding=coding)
+    clean = post(setting, chat(CLEAN))
+    upstream.say(compress(answer(f"it is {token} ok")), content_encoding=coding)
+    masked = post(setting, chat(CLEAN))
+    blocked = post(setting, chat(CLEAN), path="/strict" + CHAT)
+
+    assert clean.headers["content-encoding"] == coding
+    assert "content-encoding" not in masked.headers
+    assert token not in masked.json()["choices"][0]["message"]["content"]
+    assert blocked.status_code == 403
+
+
+@pytest.mark.parametrize("setting", ["buffered", "duplex", "none", "streamed-answers"])
 def test_compressed_answer_is_not_passed_unseen(post, upstream, setting):
     """An upstream that compresses though it was asked not to: decoded, or refused."""
     upstream.say(gzip.compress(answer(CLEAN)), content_encoding="gzip")
@@ -176,6 +228,7 @@ def test_compressed_answer_is_not_passed_unseen(post, upstream, setting):
     came = post(setting, chat(CLEAN), accept_encoding="gzip")
 
     assert (came.status_code, came.content) == (200, answer(CLEAN)) or came.status_code == 502
+    assert "x-sidecar-code" in came.headers or came.status_code == 200
 
 
 def test_upstream_is_asked_for_plain_answers(post, upstream):
@@ -197,8 +250,6 @@ def test_control_headers_do_not_arrive(post, upstream, setting):
 
 def test_application_comes_from_the_configuration(post, upstream):
     """Metadata of the listener selects the policy: here secrets block."""
-    from sidecar.rules.samples import expand
-
     token = expand("ghp_{random:alnum:36}", seed=7)
 
     assert post("strict-application", chat(f"token {token}")).status_code == 403
