@@ -13,7 +13,7 @@ import click
 from sidecar import __version__
 from sidecar.adapters.extproc import read_settings
 from sidecar.app import Options
-from sidecar.hosts.listen import Listen, TcpAddress, Tls, parse_address
+from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, parse_address
 from sidecar.serve import Settings
 from sidecar.serve import serve as run
 
@@ -40,7 +40,12 @@ from sidecar.serve import serve as run
     show_default=True,
     help="What carries the calls; auto takes Envoy where it is installed.",
 )
-@click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes; one each core if left out.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Processes; one each core if left out, one in all for Unix sockets.",
+)
 @click.option(
     "--pin", type=click.Choice(["none", "core", "numa"]), default="none", show_default=True, help="Where workers run."
 )
@@ -114,9 +119,20 @@ def serve(
         perimeter,
         ext_proc=read_settings(ext_proc),
     )
-    count = workers or len(os.sched_getaffinity(0))
+    count = workers or _default_workers(listen)
     running = run(settings, listen, host=host, workers=count, pin=pin, say=_say, admin=_admin(admin))
     sys.exit(asyncio.run(running))
+
+
+def _default_workers(listen: Listen) -> int:
+    """Return one for each core; one where a Unix socket is asked for, as that has one process behind it."""
+    cores = len(os.sched_getaffinity(0))
+    if cores > 1 and any(isinstance(address, UnixAddress) for address in listen.addresses):
+        _say(
+            f"one worker for a Unix socket; --workers {cores} makes {cores}, with sockets NAME.0.sock and so on to list"
+        )
+        return 1
+    return cores
 
 
 def _admin(text: str) -> TcpAddress | None:
