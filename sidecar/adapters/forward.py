@@ -133,8 +133,7 @@ class _Exchange:
             yield pb.ForwardResponse(body=action.data)
 
     def _edited(self, action: Continue) -> dict[str, str]:
-        kept = {name: value for name, value in self._headers.items() if name not in action.edits.remove}
-        return kept | dict(action.edits.set)
+        return action.edits.applied(self._headers)
 
     def _begin(self, status: int, headers: dict[str, str], body: bytes) -> pb.ForwardResponse:
         self.has_begun = True
@@ -196,8 +195,11 @@ async def _forward(
     actions = await exchange.take(head)
     body = request.body
     if request.body and not any(isinstance(action, Reject) for action in actions):
-        actions = await exchange.take(BodyEvent("request", body, end=True))
+        actions += await exchange.take(BodyEvent("request", body, end=True))
         body = next((action.data for action in actions if isinstance(action, ReplaceBody)), body)
+    for action in actions:
+        if isinstance(action, Continue | ReplaceBody):
+            headers = action.edits.applied(headers)
     for message in exchange.answers(actions):
         yield message
     if exchange.is_over:

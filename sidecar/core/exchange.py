@@ -93,6 +93,10 @@ class HeaderEdits(msgspec.Struct, frozen=True):
     set: Headers = ()
     remove: tuple[str, ...] = ()
 
+    def applied(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return headers, by names in lower case, as they are after the changes."""
+        return {name: value for name, value in headers.items() if name not in self.remove} | dict(self.set)
+
 
 NO_EDITS = HeaderEdits()
 Metadata = dict[str, Any] | None

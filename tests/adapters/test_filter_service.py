@@ -1,6 +1,7 @@
 """The service over a real gRPC server and the project's own client."""
 
 import asyncio
+import gzip
 import json
 import threading
 
@@ -147,6 +148,18 @@ def test_forward_passes_a_clean_request(client):
 
     assert parts[0].status == 200
     assert "good morning" in answer["choices"][0]["message"]["content"]
+
+
+def test_forward_masks_a_compressed_request(client, demo):
+    """What is edited goes on without its coding, and the headers say so."""
+    demo.bodies.clear()
+    body = gzip.compress(json.dumps({"messages": [{"role": "user", "content": "mail ada@example.com"}]}).encode())
+
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    said = b"".join(part.body for part in client.forward(body, path=ROUTE, headers=headers))
+
+    assert b"ada@" not in demo.bodies[0]
+    assert b"<EMAIL_ADDRESS>" in said
 
 
 def test_forward_streams_an_answer(client):
