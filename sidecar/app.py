@@ -12,6 +12,7 @@ from sidecar import config
 from sidecar.backends.codings import ALL_DECODERS
 from sidecar.backends.layered_scanner import LayeredScanner
 from sidecar.backends.operator_tools import operator_tools
+from sidecar.backends.json_forms import form_of
 from sidecar.backends.re_scanner import ReScanner
 from sidecar.core.decide import TargetPolicy
 from sidecar.core.engine import Engine, Lane
@@ -23,6 +24,7 @@ from sidecar.core.pseudonyms import Keyring
 from sidecar.core.score import Weigher
 from sidecar.model import TARGETS
 from sidecar.rules.bundle import Bundle, read_bundle
+from sidecar.rules.output import build_lookout, build_recall
 from sidecar.rules.policy import Ner, Pii, PolicyDocument, Profile, applicable, read_policy, resolve
 
 if TYPE_CHECKING:
@@ -88,12 +90,12 @@ class Snapshot:
         if lane is None:
             profile = resolve(self.policy, application=application, route=route, tools=self._tools)
             lane = self._lanes[applied] = _compile_lane(
-                self.table, profile, waits=self.policy.ner.enabled, keyring=self._tools.keyring
+                self.table, profile, self.policy, keyring=self._tools.keyring
             )
         return lane
 
 
-def _compile_lane(table: GateTable, profile: Profile, *, waits: bool, keyring: Keyring) -> Lane:
+def _compile_lane(table: GateTable, profile: Profile, policy: PolicyDocument, *, keyring: Keyring) -> Lane:
     plans = {
         target: compile_plan(
             table,
@@ -104,6 +106,7 @@ def _compile_lane(table: GateTable, profile: Profile, *, waits: bool, keyring: K
         )
         for target in TARGETS
     }
+    families = profile.targets["response.text"].families
     return Lane(
         plans=plans,
         policies=profile.targets,
@@ -112,9 +115,12 @@ def _compile_lane(table: GateTable, profile: Profile, *, waits: bool, keyring: K
         fail_open=frozenset(direction for direction, mode in profile.failure.items() if mode == "open"),
         pass_unreadable=profile.unreadable == "pass",
         decoders=ALL_DECODERS,
-        waits=waits,
+        waits=policy.ner.enabled,
         enforced=profile.enforced,
-        keyring=keyring if any(_pseudonymises(policy) for policy in profile.targets.values()) else None,
+        lookout=build_lookout(policy.output, families),
+        recall=build_recall(policy.output, families),
+        form=form_of if "form" in families else None,
+        keyring=keyring if any(_pseudonymises(item) for item in profile.targets.values()) else None,
     )
 
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from sidecar.core.api_errors import Fault
     from sidecar.core.dialects import Dialect
-    from sidecar.core.engine import Engine, Lane
     from sidecar.core.schemas import Schema
     from sidecar.model import Decision
 
@@ -20,8 +19,7 @@ class AnswerStream:
     """Guards one streamed answer, in the framing in which it came.
 
     Args:
-        engine: inspects.
-        lane: rules and policy.
+        guard: guards it.
         dialect: how the answer streams.
         schema: the format of the answer.
         record: has the decision counted and recorded, with the length of the answer in bytes; returns its id.
@@ -29,8 +27,7 @@ class AnswerStream:
 
     def __init__(
         self,
-        engine: Engine,
-        lane: Lane,
+        guard: OutputGuard,
         dialect: Dialect,
         schema: Schema,
         record: Callable[[Decision, int], str],
@@ -38,7 +35,7 @@ class AnswerStream:
         self.schema = schema
         # Whether the answer was blocked; nothing more is released then.
         self.stopped = False
-        self._guard = OutputGuard(engine, lane, dialect)
+        self._guard = guard
         self._dialect = dialect
         self._record = record
         self._length = 0

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from sidecar.core.lookout import measured
 from sidecar.core.prefixes import Live
 from sidecar.errors import EngineError
 from sidecar.model import Decision, Segment, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sidecar.core.lookout import Meter, Watch
     from sidecar.core.prefixes import PrefixAutomaton
+    from sidecar.model import Finding
 
 # Code points of released text that are kept, so that rules see what stands before: word boundaries, context words.
 CONTEXT = 128
@@ -24,8 +28,25 @@ LOOK_EVERY = 128
 
 # A stretch of a text, in code points, and what takes its place.
 Change = tuple[int, int, str]
-# Judges a text up to a cut: see `Engine.judge_until`.
-Judge = Callable[[Segment, int], tuple[Decision, int]]
+
+
+class Judge(Protocol):
+    """What a text is judged by."""
+
+    def until(self, segment: Segment, cut: int) -> tuple[Decision, int]:
+        """Judge a text up to a cut: see `Engine.judge_until`."""
+
+    def rule_on(self, findings: Sequence[Finding]) -> Decision:
+        """Decide about findings that were made elsewhere."""
+
+    def prefixes(self, target: str) -> PrefixAutomaton:
+        """Return what could still become a match in texts with a target."""
+
+    def watches(self, target: str) -> Sequence[Watch]:
+        """Return what says itself what could still become a finding."""
+
+    def meters(self, target: str) -> list[Meter]:
+        """Return new meters for one text."""
 
 
 class Channel(Protocol):
@@ -86,8 +107,7 @@ class TextChannel:
     """A plain text.
 
     Args:
-        judge: judges the text so far, up to a cut.
-        prefixes: what could still become a match.
+        judge: judges the text so far.
         target: what the text is.
         path: its place, for findings.
     """
@@ -98,19 +118,25 @@ class TextChannel:
         "_judge",
         "_live",
         "_masked",
+        "_meters",
+        "_passed",
         "_prefixes",
         "_released",
         "_text",
         "_unseen",
+        "_watches",
         "cut",
         "length",
         "path",
         "target",
     )
 
-    def __init__(self, judge: Judge, prefixes: PrefixAutomaton, target: str, path: str = "") -> None:
+    def __init__(self, judge: Judge, target: str, path: str = "") -> None:
         self._judge = judge
-        self._prefixes = prefixes
+        self._prefixes = judge.prefixes(target)
+        self._watches = judge.watches(target)
+        self._meters = judge.meters(target)
+        self._passed: list[str] = []
         self._live = Live()
         self._released = ""
         self._text = ""
@@ -133,15 +159,38 @@ class TextChannel:
         self._prefixes.advance(self._live, text, self.length)
         self._text += text
         self.length += len(text)
+        if self._meters:
+            self._passed += [meter.family for meter in self._meters if meter.receive(text)]
 
     def settle(self, *, final: bool) -> list[Decision]:
         """Judge what no coming text can change."""
+        passed = self._measured(final=final) if self._meters else []
         safe = self.length if final else self._live.earliest(self.length)
+        if self._watches and not final:
+            safe = min(safe, self._watched_from())
         if safe <= self.cut:
+            return passed
+        return passed + self._settle_until(safe, final=final)
+
+    def _measured(self, *, final: bool) -> list[Decision]:
+        passed, self._passed = self._passed, []
+        if final and not self._closed:
+            passed += [meter.family for meter in self._meters if meter.finish()]
+        if not passed:
             return []
-        if self._live.matched <= self.cut and not self._closed:
+        segment = Segment(self._text, self.target, self.path)
+        return [self._judge.rule_on([measured(family, segment) for family in passed])]
+
+    def _watched_from(self) -> int:
+        """Return from where on a watch may still find something; what was released is beyond its reach."""
+        context = self._released[-CONTEXT:]
+        text = context + self._text
+        return self.cut + max(0, min(watch.live_from(text) for watch in self._watches) - len(context))
+
+    def _settle_until(self, safe: int, *, final: bool) -> list[Decision]:
+        if self._live.matched <= self.cut and not self._closed and not self._watches:
             # No pattern was completed in what is held, so there is nothing for the rules to find in it.
-            decisions = []
+            decisions: list[Decision] = []
             self._pass(safe - self.cut)
         else:
             decisions = self._judge_held(safe)
@@ -157,7 +206,7 @@ class TextChannel:
         shift = self.cut - begin
         if self._closed and (stopped := self._smuggled(segment)):
             return [stopped]
-        decision, cut = self._judge(segment, safe - shift)
+        decision, cut = self._judge.until(segment, safe - shift)
         for edit in decision.edits:
             if edit.start < begin or edit.end > cut:
                 raise EngineError("the policy asks for an edit of the whole text, which cannot be done to a stream")
@@ -178,7 +227,7 @@ class TextChannel:
         """Look at released text once more, for what shows only in longer stretches; it can no longer be masked."""
         self._unseen = 0
         begin = self.cut - len(self._released)
-        decision, _ = self._judge(Segment(self._released, self.target, self.path), len(self._released))
+        decision, _ = self._judge.until(Segment(self._released, self.target, self.path), len(self._released))
         late = [
             finding
             for finding in decision.findings
@@ -196,7 +245,7 @@ class TextChannel:
     def _smuggled(self, segment: Segment) -> Decision | None:
         """Block what goes on behind an end, where the two together hold a match whose beginning has left."""
         begin = segment.start
-        decision, _ = self._judge(msgspec.structs.replace(segment, start=0), len(segment.text))
+        decision, _ = self._judge.until(msgspec.structs.replace(segment, start=0), len(segment.text))
         if not any(finding.start < begin < finding.end for finding in decision.findings):
             self._closed = False
             return None
@@ -213,14 +262,13 @@ class JsonChannel:
     What is no JSON is a plain text from there on, as `extract` reads it, too.
 
     Args:
-        judge: judges one string so far, up to a cut.
-        prefixes: what could still become a match.
+        judge: judges one string so far.
         target: what the text is.
         path: its place, for findings.
     """
 
-    def __init__(self, judge: Judge, prefixes: PrefixAutomaton, target: str, path: str = "") -> None:
-        self._parts = (judge, prefixes, target, path)
+    def __init__(self, judge: Judge, target: str, path: str = "") -> None:
+        self._parts = (judge, target, path)
         self.target = target
         self._changes = Changes()
         # What is no JSON, and where it began; None while all of it may be.

@@ -10,6 +10,7 @@ from sidecar.core.coding import DECODERS, Decoder
 from sidecar.core.confirm import Plan, confirm
 from sidecar.core.decide import TargetPolicy, decide
 from sidecar.core.extract import extract
+from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.mask import mask
 from sidecar.core.normalise import normalise
 from sidecar.core.pseudonyms import Keyring, Pseudonyms
@@ -19,9 +20,11 @@ from sidecar.core.score import Weigher, score
 from sidecar.model import Decision, Segment, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from sidecar.core.recall import Recall
     from sidecar.core.schemas import Schema
+    from sidecar.model import Finding
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -39,6 +42,9 @@ class Lane(msgspec.Struct, frozen=True):
         waits: whether a recognizer waits for another process; whoever must not wait inspects in a thread.
         keyring: what pseudonyms are made with; None where no policy asks for any.
         pseudonyms: those of the exchange at hand; None: they are not restored.
+        lookout: what answers are looked at for beside the rules.
+        recall: prepares what the answer to a request must not say again; None where nothing is compared.
+        form: reads from a request the form that its answer has to keep; None where that is not checked.
         sanitises: whether some texts are rewritten although nothing was found in them; worked out, not given.
         guarded: the directions in which anything is looked for; worked out, not given.
     """
@@ -53,6 +59,9 @@ class Lane(msgspec.Struct, frozen=True):
     waits: bool = False
     keyring: Keyring | None = None
     pseudonyms: Pseudonyms | None = None
+    lookout: Lookout = NOTHING
+    recall: Recall | None = None
+    form: Callable[[bytes], Lookout] | None = None
     sanitises: bool = False
     guarded: frozenset[str] = frozenset()
 
@@ -71,11 +80,19 @@ class Lane(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What was decided about a body, the body that may go on (edited where the verdict is mask), and the decision's id."""
+    """What was decided about a body.
+
+    Args:
+        decision: what was decided.
+        body: what may go on; edited where the verdict is mask.
+        id: the decision's.
+        recall: what to look for in the answer, where the body was a request.
+    """
 
     decision: Decision
     body: bytes
     id: str = ""
+    recall: Lookout = NOTHING
 
 
 class Engine:
@@ -97,30 +114,34 @@ class Engine:
         self.revision = revision
         self._clean = Decision(Verdict.ALLOW, revision=revision)
 
-    def inspect(self, body: bytes, schema: Schema, lane: Lane) -> Outcome:
+    def inspect(self, body: bytes, schema: Schema, lane: Lane, recall: Lookout = NOTHING) -> Outcome:
         """Inspect one message body.
 
         Args:
             body: the message, decoded from any content coding.
             schema: its format.
             lane: rules and policy of the caller.
+            recall: for an answer, what its request gave to look for.
 
         Raises:
             InputError: the body cannot be read.
             EngineError: we failed; the failure policy decides.
         """
         segments = extract(body, schema)
-        decision = self.judge(segments, lane)
-        return Outcome(decision, mask(body, decision.edits, schema))
+        decision = self.judge(segments, lane, recall)
+        return Outcome(decision, mask(body, decision.edits, schema), recall=_recalled(body, segments, decision, lane))
 
-    def judge(self, segments: Sequence[Segment], lane: Lane) -> Decision:
-        """Inspect texts that were already extracted."""
+    def judge(self, segments: Sequence[Segment], lane: Lane, recall: Lookout = NOTHING) -> Decision:
+        """Inspect texts that were already extracted; see `inspect`."""
         hits = scan(normalise(segments), self.scanner, self.signs)
         pseudonyms = lane.pseudonyms
-        if not hits and not lane.sanitises:
+        lookout = lane.lookout + recall
+        if not hits and not lane.sanitises and lookout is NOTHING:
             return self._clean if pseudonyms is None else restored(self._clean, segments, pseudonyms)
         findings = confirm(hits, lane.plans)
         scores = score(hits, findings, self.weigh)
+        if lookout is not NOTHING:
+            findings = lookout.keep(findings) + lookout.find(segments) + lookout.measure(segments)
         if pseudonyms is None:
             return decide(segments, findings, scores, lane.policies, revision=self.revision)
         pseudonyms.reserve(segment.text for segment in segments if segment.target.startswith("request."))
@@ -128,22 +149,24 @@ class Engine:
         pseudonyms.keep()
         return restored(decision, segments, pseudonyms)
 
-    def judge_until(self, segment: Segment, lane: Lane, cut: int) -> tuple[Decision, int]:
+    def judge_until(self, segment: Segment, lane: Lane, cut: int, recall: Lookout = NOTHING) -> tuple[Decision, int]:
         """Inspect a text of which more may come, and decide about its beginning.
 
         Args:
             segment: the text so far; from `segment.start` on it is undecided.
             lane: rules and policy of the caller.
             cut: no match that begins before it can be completed or changed by what is still to come.
+            recall: what the request gave to look for.
 
         Returns:
             The decision about what begins before the cut, and the cut, moved left out of any finding.
         """
         pseudonyms = lane.pseudonyms
         hits = scan(normalise((segment,)), self.scanner, self.signs)
-        if not hits and pseudonyms is None:
-            return decide((), (), (), lane.policies, revision=self.revision), cut
-        findings = confirm(hits, lane.plans)
+        lookout = lane.lookout + recall
+        findings = lookout.keep(confirm(hits, lane.plans)) + lookout.find((segment,))
+        if not findings and not hits and pseudonyms is None:
+            return self._clean, cut
         whole = [(finding.start, finding.end) for finding in findings]
         if pseudonyms is not None:
             cut = min(cut, max(segment.start, pseudonyms.open_from(segment.text)))
@@ -154,3 +177,15 @@ class Engine:
         scores = score(hits, final, self.weigh)
         decision = decide((segment,), final, scores, lane.policies, revision=self.revision, pseudonyms=pseudonyms)
         return (restored(decision, (segment,), pseudonyms, cut=cut) if pseudonyms else decision), cut
+
+    def rule_on(self, findings: Sequence[Finding], lane: Lane) -> Decision:
+        """Decide about findings that were made elsewhere."""
+        return decide((), findings, (), lane.policies, revision=self.revision)
+
+
+def _recalled(body: bytes, segments: Sequence[Segment], decision: Decision, lane: Lane) -> Lookout:
+    """Return what to look for in the answer to a request; nothing, where the body is an answer itself."""
+    if (lane.recall is None and lane.form is None) or not any(s.target.startswith("request.") for s in segments):
+        return NOTHING
+    recalled = NOTHING if lane.recall is None else lane.recall.of(segments, decision)
+    return recalled if lane.form is None else recalled + lane.form(body)

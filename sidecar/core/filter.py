@@ -10,6 +10,8 @@ from sidecar.core.answer_stream import AnswerStream
 from sidecar.core.decide import apply_edits
 from sidecar.core.dialects import dialect_for
 from sidecar.core.engine import Engine, Lane, Outcome
+from sidecar.core.guard import OutputGuard
+from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.media import parse_content_type
 from sidecar.core.pseudonyms import Pseudonyms
 from sidecar.core.schemas import Schema, request_schema, response_schema
@@ -159,24 +161,26 @@ class Filter:
         decision, id_ = self.record(decision, text, direction=direction, schema_name="text", begin=begin)
         return Answer(decision, apply_edits(text, decision.edits), id_)
 
-    def check_body(self, body: bytes, schema: Schema, direction: str) -> Outcome:
+    def check_body(self, body: bytes, schema: Schema, direction: str, recall: Lookout = NOTHING) -> Outcome:
         """Check one message body.
 
         Args:
             body: decoded from any content coding.
             schema: its format.
             direction: `request` or `response`.
+            recall: for an answer, what the outcome of its request gave to look for.
         """
         begin = self._observer.clock()
         try:
             self._require_length(len(body), self.lane.body_limit, "bytes")
-            outcome = self.engine.inspect(body, schema, self.lane)
+            outcome = self.engine.inspect(body, schema, self.lane, recall)
         except InputError as error:
             outcome = Outcome(self.refuse(error), body)
         except EngineError as error:
             outcome = Outcome(self.fail(error, direction), body)
         decision, id_ = self.record(outcome.decision, body, direction=direction, schema_name=schema.name, begin=begin)
-        return Outcome(decision, outcome.body if decision.verdict is not Verdict.BLOCK else body, id_)
+        passed = outcome.body if decision.verdict is not Verdict.BLOCK else body
+        return Outcome(decision, passed, id_, outcome.recall)
 
     def clock(self) -> float:
         """Return the time that `record` measures from."""
@@ -218,12 +222,13 @@ class Filter:
         begin = self._observer.clock()
         return self.record(self.refuse(error), b"", direction=direction, schema_name=schema_name, begin=begin)
 
-    def open_stream(self, path: str, content_type: str) -> AnswerStream | None:
+    def open_stream(self, path: str, content_type: str, recall: Lookout = NOTHING) -> AnswerStream | None:
         """Return a guard for an answer that is streamed; None for one that is judged whole.
 
         Args:
             path: the request's path.
             content_type: the answer's header.
+            recall: what the outcome of the request gave to look for.
 
         Raises:
             UnsupportedContent: the content type cannot be read, or names a charset other than UTF-8.
@@ -240,7 +245,7 @@ class Filter:
                 decision, b"", direction="response", schema_name=schema.name, begin=begin, length=length
             )[1]
 
-        return AnswerStream(self.engine, self.lane, dialect, schema, record)
+        return AnswerStream(OutputGuard(self.engine, self.lane, dialect, recall=recall), dialect, schema, record)
 
     def refuse(self, error: InputError) -> Decision:
         """Decide about what cannot be read: refused, unless the policy passes it unseen; a limit is always a refusal."""

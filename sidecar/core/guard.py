@@ -16,16 +16,20 @@ from sidecar.core import api_errors
 from sidecar.core.channel import Channel, JsonChannel, TextChannel
 from sidecar.core.decide import apply_edits
 from sidecar.core.events import EventReader, Numbers, Reading
+from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.streaming import prefixes_of
 from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import Decision, Edit, Segment, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sidecar.core.dialects import Dialect
     from sidecar.core.engine import Engine, Lane
+    from sidecar.core.lookout import Meter, Watch
+    from sidecar.core.prefixes import PrefixAutomaton
     from sidecar.core.sse import Frame
+    from sidecar.model import Finding
 
 # Bytes of frames that wait; the widest rule is far below, so only a stream that plays for time gets here.
 HOLD_LIMIT = 2**20
@@ -64,6 +68,34 @@ class Stop(msgspec.Struct, frozen=True):
 Event = Release | Stop
 
 
+class _Judge:
+    """An engine under one lane, as the texts of one answer ask it."""
+
+    def __init__(self, engine: Engine, lane: Lane, recall: Lookout) -> None:
+        self._engine = engine
+        self._lane = lane
+        self._recall = recall
+        self._lookout = lane.lookout + recall
+
+    def until(self, segment: Segment, cut: int) -> tuple[Decision, int]:
+        return self._engine.judge_until(segment, self._lane, cut, self._recall)
+
+    def whole(self, segments: Sequence[Segment]) -> Decision:
+        return self._engine.judge(segments, self._lane, self._recall)
+
+    def rule_on(self, findings: Sequence[Finding]) -> Decision:
+        return self._engine.rule_on(findings, self._lane)
+
+    def prefixes(self, target: str) -> PrefixAutomaton:
+        return prefixes_of(self._lane, target)
+
+    def watches(self, target: str) -> tuple[Watch, ...]:
+        return tuple(watch for watch in self._lookout.watches if target in watch.targets and not watch.shapes)
+
+    def meters(self, target: str) -> list[Meter]:
+        return [make() for make in self._lookout.meters] if target == "response.text" else []
+
+
 class _Held:
     """A frame that waits: its texts, with their place in the frame, and the edits that are known."""
 
@@ -91,11 +123,14 @@ class OutputGuard:
         engine: inspects.
         lane: rules, policy and failure policy.
         dialect: how the answer streams.
+        recall: what the request gave to look for in its answer.
         decision_id: names the decision in the audit log.
     """
 
-    def __init__(self, engine: Engine, lane: Lane, dialect: Dialect, *, decision_id: str = "") -> None:
-        self._engine = engine
+    def __init__(
+        self, engine: Engine, lane: Lane, dialect: Dialect, *, recall: Lookout = NOTHING, decision_id: str = ""
+    ) -> None:
+        self._judge = _Judge(engine, lane, recall)
         self._lane = lane
         self._dialect = dialect
         self._decision_id = decision_id
@@ -178,7 +213,7 @@ class OutputGuard:
         if len(self._channels) >= CHANNEL_LIMIT:
             raise BodyTooLarge(f"the answer has more than {CHANNEL_LIMIT} texts at once")
         kind = JsonChannel if embedded else TextChannel
-        channel = kind(self._judge, prefixes_of(self._lane, target), target, path)
+        channel = kind(self._judge, target, path)
         self._channels[key] = channel
         return channel
 
@@ -193,12 +228,9 @@ class OutputGuard:
         }
 
     def _judge_wholes(self, held: _Held) -> bool:
-        decision = self._engine.judge(held.reading.wholes, self._lane)
+        decision = self._judge.whole(held.reading.wholes)
         held.edits += decision.edits
         return self._note(decision)
-
-    def _judge(self, segment: Segment, cut: int) -> tuple[Decision, int]:
-        return self._engine.judge_until(segment, self._lane, cut)
 
     def _settle(self, touched: dict[Key, bool]) -> bool:
         """Judge what is new in some texts; false where the answer is blocked."""
@@ -305,19 +337,16 @@ class TextGuard:
         engine: inspects.
         lane: rules, policy and failure policy.
         target: what the text is.
+        recall: what the request gave to look for in its answer.
     """
 
-    def __init__(self, engine: Engine, lane: Lane, target: str = "response.text") -> None:
+    def __init__(self, engine: Engine, lane: Lane, target: str = "response.text", *, recall: Lookout = NOTHING) -> None:
         self._lane = lane
-        self._engine = engine
-        self._channel = TextChannel(self._judge, prefixes_of(lane, target), target)
+        self._channel = TextChannel(_Judge(engine, lane, recall), target)
         self._text = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._stopped = self._passing = False
         self.decision = Decision(Verdict.ALLOW, revision=engine.revision)
-
-    def _judge(self, segment: Segment, cut: int) -> tuple[Decision, int]:
-        return self._engine.judge_until(segment, self._lane, cut)
 
     def receive(self, text: str) -> str:
         """Take the next piece, and return what may be shown; once `decision` is a block, that is nothing."""

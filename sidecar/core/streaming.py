@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sidecar.core.prefixes import Live, PrefixAutomaton, Untranslatable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sidecar.core.confirm import Plan
     from sidecar.core.engine import Lane
 
@@ -28,14 +30,17 @@ _ENCODED = (
 
 def prefixes_of(lane: Lane, target: str) -> PrefixAutomaton:
     """Return the automaton for texts with one target; it is built once for each set of rules."""
-    known = _KNOWN.get(id(lane.plans))
-    if known is None or known[0] is not lane.plans:
+    # Lanes of one exchange each share plans and lookout with the lane that they were made from.
+    key = (id(lane.plans), id(lane.lookout))
+    known = _KNOWN.get(key)
+    if known is None:
         if len(_KNOWN) >= _KEPT:
             _KNOWN.clear()
-        known = _KNOWN[id(lane.plans)] = (lane.plans, {})
-    automaton = known[1].get(target)
+        known = _KNOWN[key] = (lane.plans, lane.lookout, {})
+    automaton = known[2].get(target)
     if automaton is None:
-        automaton = known[1][target] = _build(*patterns_of(lane.plans[target]))
+        shapes = [shape for watch in lane.lookout.watches if target in watch.targets for shape in watch.shapes]
+        automaton = known[2][target] = _build(*patterns_of(lane.plans[target], shapes))
     return automaton if lane.pseudonyms is None else EagerAutomaton(automaton)
 
 
@@ -56,14 +61,19 @@ class EagerAutomaton(PrefixAutomaton):
         live.matched = begin + len(text)
 
 
-# By the identity of a lane's plans, which are kept beside it.
-_KNOWN: dict[int, tuple[Any, dict[str, PrefixAutomaton]]] = {}
+# By the identity of plans and lookout, which are kept beside it.
+_KNOWN: dict[tuple[int, int], tuple[Any, Any, dict[str, PrefixAutomaton]]] = {}
 _KEPT = 256
 
 
-def patterns_of(plan: Plan) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...], int]:
-    """Return what a plan's matches look like: expressions with flags, literals, and the width of the longest match."""
-    patterns: dict[tuple[str, int], None] = dict.fromkeys(_ENCODED)
+def patterns_of(plan: Plan, shapes: Sequence[str] = ()) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...], int]:
+    """Return what a plan's matches look like: expressions with flags, literals, and the width of the longest match.
+
+    Args:
+        plan: rules and recognizers.
+        shapes: expressions that match whatever else is looked for.
+    """
+    patterns: dict[tuple[str, int], None] = dict.fromkeys((*_ENCODED, *((shape, 0) for shape in shapes)))
     literals: dict[str, None] = {}
     for candidate in dict.fromkeys(item for items in plan.candidates.values() for item in items):
         if candidate.pattern.regex is None:

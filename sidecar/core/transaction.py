@@ -24,6 +24,7 @@ from sidecar.core.exchange import (
     Reject,
     TrailersEvent,
 )
+from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.modes import safe_modes, unsafe_mode
 from sidecar.core.schemas import Schema, request_schema
 from sidecar.core.side import Phase, Side
@@ -71,6 +72,8 @@ class Transaction:
         # Known from the first headers on; every other step comes after them.
         self._filter: Filter
         self._path = ""
+        # What the request gave to look for in its answer.
+        self._recall: Lookout = NOTHING
         self._request = Side("request", caller.modes.request)
         self._response = Side("response", caller.modes.response)
         for side in (self._request, self._response):
@@ -209,7 +212,7 @@ class Transaction:
 
     def _open_stream(self, side: Side, event: HeadersEvent) -> None:
         """Guard server-sent events as they come; a host that would buffer them is asked to stream."""
-        side.stream = self._filter.open_stream(self._path, event.get("content-type"))
+        side.stream = self._filter.open_stream(self._path, event.get("content-type"), self._recall)
         if side.coding != IDENTITY and (side.stream is not None or side.mode is BodyMode.STREAMED):
             raise UnsupportedContent("a streamed answer has a content coding, though none was asked for")
         if side.stream is not None and side.mode is BodyMode.BUFFERED and self._caller.overridable:
@@ -264,7 +267,9 @@ class Transaction:
         schema = body_format.body_schema(side.direction, self._path, side.headers)
         lane = self._filter.lane
         plain = decode(data, side.coding, lane.decoders, limit=lane.body_limit)
-        outcome = self._filter.check_body(plain, schema, side.direction)
+        outcome = self._filter.check_body(plain, schema, side.direction, self._recall)
+        if side.direction == "request":
+            self._recall = outcome.recall
         side.decision_id = outcome.id or side.decision_id
         metadata = self._publish(side, schema, outcome.decision)
         if outcome.body == plain:

@@ -15,6 +15,7 @@ from sidecar.core.sanitise import Delimiters
 from sidecar.errors import BundleError, ConfigError
 from sidecar.model import TARGETS, Action, OperatorConfig
 from sidecar.rules.documents import line_of, load
+from sidecar.rules.output import Output
 
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Level = Annotated[int, msgspec.Meta(ge=0, le=4)]
@@ -182,6 +183,7 @@ class PolicyDocument(Strict, frozen=True):
     sanitise: Sanitising = Sanitising()
     pii: Pii = Pii()
     ner: Ner = Ner()
+    output: Output = Output()
     families: dict[str, FamilySettings] = {}
     overrides: tuple[Override, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()

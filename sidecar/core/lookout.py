@@ -1,0 +1,104 @@
+"""What answers are looked at for beside the rules: things that only the policy, the request or the whole answer can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from sidecar.model import Finding, Segment, Verdict
+
+# What a model says, to people and to tools.
+ANSWERS = frozenset({"response.text", "response.reasoning", "response.tool_call"})
+
+
+class Watch(Protocol):
+    """Finds something in a text.
+
+    Attributes:
+        family: of its findings; policies switch it by this name.
+        targets: the texts it looks at.
+        shapes: expressions of `re` that its findings match, for streams; empty where `live_from` says it all.
+    """
+
+    family: str
+    targets: frozenset[str]
+    shapes: Sequence[str]
+
+    def find(self, segment: Segment) -> Sequence[Finding]:
+        """Return what is found from `segment.start` on."""
+
+    def live_from(self, text: str) -> int:
+        """Return the offset from which text that has not come yet could still complete a finding; the length if none."""
+
+
+class Meter(Protocol):
+    """Measures one answer as it comes; says each thing once.
+
+    Attributes:
+        family: of its findings.
+    """
+
+    family: str
+
+    def receive(self, text: str) -> bool:
+        """Take the next piece; true where a bound was passed with it."""
+
+    def finish(self) -> bool:
+        """Take the end; true where the whole answer is not what it should be."""
+
+
+class Lookout(msgspec.Struct, frozen=True):
+    """All that is looked for.
+
+    Args:
+        watches: find things in texts.
+        meters: make what measures one answer.
+        allows: whether all addresses in a text are on the allow list; such findings of the family `exfil` are dropped.
+    """
+
+    watches: tuple[Watch, ...] = ()
+    meters: tuple[Callable[[], Meter], ...] = ()
+    allows: Callable[[str], bool] | None = None
+
+    def __add__(self, other: Lookout) -> Lookout:
+        """Look for what both look for."""
+        if self is NOTHING or other is NOTHING:
+            return other if self is NOTHING else self
+        return Lookout((*self.watches, *other.watches), (*self.meters, *other.meters), self.allows or other.allows)
+
+    def find(self, segments: Sequence[Segment]) -> list[Finding]:
+        """Return what the watches find."""
+        return [
+            finding
+            for segment in segments
+            for watch in self.watches
+            if segment.target in watch.targets
+            for finding in watch.find(segment)
+        ]
+
+    def measure(self, segments: Sequence[Segment]) -> list[Finding]:
+        """Return what the meters say of texts that came whole."""
+        return [
+            measured(meter.family, segment)
+            for segment in segments
+            if segment.target == "response.text"
+            for meter in (make() for make in self.meters)
+            if meter.receive(segment.text) or meter.finish()
+        ]
+
+    def keep(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Drop findings of the family `exfil` whose addresses are all allowed."""
+        allows = self.allows
+        if allows is None:
+            return list(findings)
+        return [f for f in findings if f.family != "exfil" or not allows(f.segment.text[f.start : f.end])]
+
+
+NOTHING = Lookout()
+
+
+def measured(family: str, segment: Segment) -> Finding:
+    """Return the finding of a meter: it is about all of a text."""
+    return Finding(f"output-{family}", family, segment.start, len(segment.text), 1.0, segment, verdict=Verdict.BLOCK)
