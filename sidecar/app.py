@@ -10,9 +10,9 @@ import msgspec
 
 from sidecar import config
 from sidecar.backends.codings import ALL_DECODERS
+from sidecar.backends.json_forms import form_of
 from sidecar.backends.layered_scanner import LayeredScanner
 from sidecar.backends.operator_tools import operator_tools
-from sidecar.backends.json_forms import form_of
 from sidecar.backends.re_scanner import ReScanner
 from sidecar.core.decide import TargetPolicy
 from sidecar.core.engine import Engine, Lane
@@ -89,9 +89,7 @@ class Snapshot:
         lane = self._lanes.get(applied)
         if lane is None:
             profile = resolve(self.policy, application=application, route=route, tools=self._tools)
-            lane = self._lanes[applied] = _compile_lane(
-                self.table, profile, self.policy, keyring=self._tools.keyring
-            )
+            lane = self._lanes[applied] = _compile_lane(self.table, profile, self.policy, keyring=self._tools.keyring)
         return lane
 
 

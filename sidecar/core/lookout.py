@@ -14,17 +14,19 @@ ANSWERS = frozenset({"response.text", "response.reasoning", "response.tool_call"
 
 
 class Watch(Protocol):
-    """Finds something in a text.
+    """Finds something in a text."""
 
-    Attributes:
-        family: of its findings; policies switch it by this name.
-        targets: the texts it looks at.
-        shapes: expressions of `re` that its findings match, for streams; empty where `live_from` says it all.
-    """
+    @property
+    def family(self) -> str:
+        """Family of its findings; policies switch it by this name."""
 
-    family: str
-    targets: frozenset[str]
-    shapes: Sequence[str]
+    @property
+    def targets(self) -> frozenset[str]:
+        """The texts it looks at."""
+
+    @property
+    def shapes(self) -> Sequence[str]:
+        """Expressions of `re` that its findings match, for streams; empty where `live_from` says it all."""
 
     def find(self, segment: Segment) -> Sequence[Finding]:
         """Return what is found from `segment.start` on."""
@@ -34,13 +36,11 @@ class Watch(Protocol):
 
 
 class Meter(Protocol):
-    """Measures one answer as it comes; says each thing once.
+    """Measures one answer as it comes; says each thing once."""
 
-    Attributes:
-        family: of its findings.
-    """
-
-    family: str
+    @property
+    def family(self) -> str:
+        """Family of its findings."""
 
     def receive(self, text: str) -> bool:
         """Take the next piece; true where a bound was passed with it."""

@@ -156,8 +156,6 @@ class SayingAgain:
 class Canaries(WordWatch):
     """Finds canaries of this request's system prompt."""
 
-    shapes: Sequence[str] = ()
-
     def __init__(self, canaries: Sequence[str]) -> None:
         super().__init__({"canary": canaries}, family="prompt-leak")
         self.shapes = ()

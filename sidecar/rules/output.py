@@ -14,7 +14,9 @@ from sidecar.core.recall import Recall, RecallSettings
 from sidecar.core.words import WordWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
+
+    from sidecar.core.lookout import Meter, Watch
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Kind = Literal["image", "link", "reference", "html", "css", "autolink", "bare"]
@@ -93,8 +95,8 @@ def build_lookout(output: Output, families: Collection[str]) -> Lookout:
         output: the policy's section.
         families: those that are on.
     """
-    watches: list[LinkWatch | WordWatch] = []
-    meters: list[partial[LengthMeter] | partial[RepetitionMeter]] = []
+    watches: list[Watch] = []
+    meters: list[Callable[[], Meter]] = []
     links = LinkWatch(output.links.allow, output.links.kinds)
     if "links" in families:
         watches.append(links)
