@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent
 PACKAGE = ROOT.parent / "sidecar" / "adapters" / "_pb"
 FILES = {
     "sidecar/v1/filter.proto": "filter",
+    "sidecar/v1/rules.proto": "rules",
     "sidecar/extproc/v3/external_processor.proto": "external_processor",
 }
 

@@ -28,6 +28,8 @@ from sidecar.rules.output import build_lookout, build_recall
 from sidecar.rules.policy import Ner, Pii, PolicyDocument, Profile, applicable, read_policy, resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sidecar.backends.ner_recognizer import NamesRecognizer
     from sidecar.core.scan import Recognizer, Scanner
 
@@ -156,7 +158,12 @@ def load_snapshot(options: Options | None = None, observer: Observer | None = No
         ScannerError: the engine may not be trusted, or an expression does not compile.
     """
     options = options or Options()
-    bundle = read_bundle(config.read_folder(options.rules or config.shipped_rules()))
+    return load_files(config.read_folder(options.rules or config.shipped_rules()), options, observer)
+
+
+def load_files(files: Mapping[str, bytes], options: Options, observer: Observer | None = None) -> Snapshot:
+    """Make a snapshot of a bundle's files, wherever they came from; see `load_snapshot`."""
+    bundle = read_bundle(files)
     tools = operator_tools()
     policy = read_policy(*config.find_policy(options.policy), tools)
     return compile_snapshot(

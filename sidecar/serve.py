@@ -9,6 +9,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,10 +21,13 @@ from sidecar.adapters.extproc import METHOD as EXT_PROC
 from sidecar.adapters.extproc import ExternalProcessor
 from sidecar.adapters.filter_service import FilterService
 from sidecar.adapters.record import Recorder
-from sidecar.app import Live, Options, Snapshot, load_snapshot
+from sidecar.app import Live, Options, Snapshot, load_files
 from sidecar.backends.audit_keys import load_signer
 from sidecar.backends.audit_log import AuditLog, AuditSettings
 from sidecar.backends.upstream import Upstream
+from sidecar.delivery.keeper import Report
+from sidecar.delivery.shadow import ShadowingObserver
+from sidecar.delivery.wiring import Delivery, RulesWorker, configured_files
 from sidecar.errors import SidecarError
 from sidecar.gateway.run import Workers
 from sidecar.guard import load_guard
@@ -48,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True):
         perimeter: the perimeter file; None: callers are believed.
         worker: which worker this is; each has a log of its own.
         ext_proc: what Envoy's configuration cannot say itself; see `sidecar.adapters.extproc.read_settings`.
+        delivery: how rules reach this sidecar while it runs.
     """
 
     options: Options = Options()
@@ -57,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True):
     perimeter: Path | None = None
     worker: int = 0
     ext_proc: dict[str, str] = {}
+    delivery: Delivery = Delivery()
 
 
 def workload(settings: Mapping[str, Any]) -> Workload:
@@ -72,14 +78,18 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     metrics = Metrics()
     audit = _open_audit(given)
     recorder = Recorder(metrics, _ids(given.worker), audit=audit, digest_key=_digest_key(given))
-    live = Live(load_snapshot(given.options, recorder))
+    observer = ShadowingObserver(recorder)
+    load = partial(load_files, options=given.options, observer=observer)
+    live = Live(load(configured_files(given.delivery, given.options)))
     _announce(metrics, live.current())
+    rules = RulesWorker(given.delivery, given.options, live, observer, load=load, listener=_Listener(metrics, audit))
     guard = load_guard(given.perimeter, metrics) if given.perimeter else None
     upstream = Upstream(given.upstream) if given.upstream else None
 
     async def reload() -> None:
         try:
-            live.replace(await asyncio.to_thread(load_snapshot, given.options, recorder))
+            files = await asyncio.to_thread(configured_files, given.delivery, given.options)
+            live.replace(await asyncio.to_thread(load, files))
         except SidecarError:
             metrics.reloads.labels("refused").inc()
             raise
@@ -89,6 +99,7 @@ def workload(settings: Mapping[str, Any]) -> Workload:
             audit.note("reload", revision=live.current().bundle.rule_set.revision)
 
     async def close() -> None:
+        await rules.stop()
         if upstream is not None:
             await upstream.close()
         if audit is not None:
@@ -107,13 +118,34 @@ def workload(settings: Mapping[str, Any]) -> Workload:
         methods=(
             *FilterService(live.current, upstream, guard).methods(),
             *ExternalProcessor(live.current, given.ext_proc, guard=guard).methods(),
+            *rules.methods(),
         ),
         revision=lambda: live.current().bundle.rule_set.revision,
         reload=reload,
+        start=rules.start,
         close=close,
         metrics=render,
         aliases=_ALIASES,
     )
+
+
+class _Listener:
+    """Counts what happens to the rules, and writes it down."""
+
+    def __init__(self, metrics: Metrics, audit: AuditLog | None) -> None:
+        self._metrics = metrics
+        self._audit = audit
+
+    def rules_changed(self, report: Report, snapshot: Snapshot) -> None:
+        """Take a step; a refusal is counted beside the rules that stay."""
+        self._metrics.reloads.labels(report.outcome).inc()
+        _announce(self._metrics, snapshot)
+        if self._audit is not None:
+            self._audit.note(f"rules_{report.outcome}", revision=report.revision, version=report.version)
+
+    def verdicts_differ(self, change: str) -> None:
+        """Count a difference of the shadow."""
+        self._metrics.shadow_differences.labels(change).inc()
 
 
 def _open_audit(settings: Settings) -> AuditLog | None:

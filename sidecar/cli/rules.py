@@ -1,10 +1,9 @@
-"""`sidecar rules`: lint, test, explain and begin rules."""
+"""`sidecar rules`, the half about rules: lint, test, explain and begin them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -15,7 +14,8 @@ from rich.text import Text
 from sidecar import config
 from sidecar.app import Options, Snapshot, load_snapshot
 from sidecar.cli import EXIT_FAILED
-from sidecar.cli.show import COLOURS, console
+from sidecar.cli.bundles import COMMANDS, json_option, print_json, rules_option
+from sidecar.cli.show import COLOURS, console, progress_bar
 from sidecar.model import TARGETS, Segment
 from sidecar.rules.explain import Step, ViewSteps, explain
 from sidecar.rules.lint import lint
@@ -23,16 +23,10 @@ from sidecar.rules.scoring import MODEL
 from sidecar.rules.selftest import Outcome, lane_of_everything, run_tests
 from sidecar.rules.template import new_rule
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
-_rules_option = click.option(
-    "--rules", "folder", type=_FOLDER, help="The bundle's folder; the one that ships if left out."
-)
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-
 
 @click.group()
 def rules() -> None:
-    """Lint, test, explain, begin and train rules.
+    """Write rules, and ship them like code.
 
     \b
     A rule in five steps:
@@ -43,13 +37,21 @@ def rules() -> None:
       sidecar rules explain injection-my-rule 'a text'
 
     \b
+    A bundle on its way:
+      sidecar rules compile --rules ./rules
+      sidecar rules diff /srv/rules ./rules --corpus prompts.jsonl
+      sidecar rules sign --rules ./rules --key release.key
+      sidecar rules push --rules ./rules --shadow
+      sidecar rules status; sidecar rules promote
+
+    \b
     Exit codes: 0 all is well; 1 faults or failed tests; 2 wrong usage; 78 the rules cannot be used at all.
     """
 
 
 @rules.command("lint")
-@_rules_option
-@_json_option
+@rules_option
+@json_option
 def lint_command(folder: Path | None, *, as_json: bool) -> None:
     """Check every rule against the house rules and list all faults at once, each with path:line.
 
@@ -60,10 +62,10 @@ def lint_command(folder: Path | None, *, as_json: bool) -> None:
     """
     root = folder or config.shipped_rules()
     files = config.read_folder(root)
-    with _progress("linting", sum(name.count("/") for name in files)) as advance:
+    with progress_bar("linting", sum(name.count("/") for name in files)) as advance:
         faults = lint(files, progress=advance)
     if as_json:
-        _print_json([dict(zip(("path", "line", "message"), fault.split(":", 2), strict=True)) for fault in faults])
+        print_json([dict(zip(("path", "line", "message"), fault.split(":", 2), strict=True)) for fault in faults])
     else:
         out = console()
         for fault in faults:
@@ -75,8 +77,8 @@ def lint_command(folder: Path | None, *, as_json: bool) -> None:
 
 @rules.command("test")
 @click.argument("ids", nargs=-1)
-@_rules_option
-@_json_option
+@rules_option
+@json_option
 @click.option(
     "--scanner", type=click.Choice(["hyperscan", "re"]), default="hyperscan", help="`re`: the slow reference."
 )
@@ -96,13 +98,13 @@ def test_command(ids: tuple[str, ...], folder: Path | None, *, as_json: bool, sc
     )
     outcomes: list[Outcome] = []
     lane = lane_of_everything(snapshot.table, snapshot.bundle.manifest.families)
-    with _progress("testing", total) as advance:
+    with progress_bar("testing", total) as advance:
         for outcome in run_tests(snapshot.bundle, snapshot.engine, lane, only=ids):
             outcomes.append(outcome)
             advance()
     failed = [outcome for outcome in outcomes if not outcome.passed]
     if as_json:
-        _print_json({"tests": len(outcomes), "failed": [msgspec.to_builtins(outcome) for outcome in failed]})
+        print_json({"tests": len(outcomes), "failed": [msgspec.to_builtins(outcome) for outcome in failed]})
     else:
         out = console()
         for outcome in failed:
@@ -119,8 +121,8 @@ def test_command(ids: tuple[str, ...], folder: Path | None, *, as_json: bool, sc
 )
 @click.option("--target", default="request.user", show_default=True, help="The text's role in a message.")
 @click.option("--policy", default="default", show_default=True, metavar="NAME|FILE", help="A shipped policy or a file.")
-@_rules_option
-@_json_option
+@rules_option
+@json_option
 def explain_command(
     words: tuple[str, ...], folder: Path | None, *, all_rules: bool, target: str, policy: str, as_json: bool
 ) -> None:
@@ -142,7 +144,7 @@ def explain_command(
     traced = explain(segment, snapshot.table, snapshot.scanner, only=only)
     answer = snapshot.filter().check_text(segment.text, target)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "target": target,
                 "views": [_view_as_json(item) for item in traced],
@@ -168,7 +170,7 @@ def explain_command(
     help="Folder of labelled texts.",
 )
 @click.option("--seed", default=7, show_default=True, help="The same seed and corpus give the same model.")
-@_rules_option
+@rules_option
 def train_command(corpus: Path, seed: int, folder: Path | None) -> None:
     """Learn the injection score of a bundle: writes score/model.json, weights with their provenance.
 
@@ -205,7 +207,7 @@ def train_command(corpus: Path, seed: int, folder: Path | None) -> None:
 
 @rules.command("new")
 @click.argument("rule_id", metavar="ID")
-@_rules_option
+@rules_option
 def new_command(rule_id: str, folder: Path | None) -> None:
     """Begin a rule: write rules/<family>/<ID>.yaml with every field explained.
 
@@ -253,15 +255,5 @@ def _step_line(step: Step) -> Text:
     return Text.assemble((name, "bold"), (f"found {spans}", "red"), f" by {', '.join(step.keywords)}: {step.detail}")
 
 
-def _print_json(value: object) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
-
-
-@contextmanager
-def _progress(name: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show a progress bar on standard error where a person looks; yields the function that moves it on."""
-    out = console(stderr=True)
-    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
-        task = bar.add_task(name, total=total)
-        yield lambda: bar.advance(task)
+for _command in COMMANDS:
+    rules.add_command(_command)

@@ -13,6 +13,7 @@ import click
 from sidecar import __version__
 from sidecar.adapters.extproc import read_settings
 from sidecar.app import Options
+from sidecar.delivery.wiring import Delivery
 from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, parse_address
 from sidecar.serve import Settings
 from sidecar.serve import serve as run
@@ -31,6 +32,26 @@ from sidecar.serve import serve as run
 @click.option("--upstream", default="", metavar="URL", help="The gateway that `Forward` sends to.")
 @click.option(
     "--rules", type=click.Path(path_type=Path), metavar="DIR", help="The rule bundle; the shipped one if left out."
+)
+@click.option("--rules-watch", is_flag=True, help="Take changes of the rules folder while running.")
+@click.option("--rules-url", default="", metavar="URL", help="Poll this address for a bundle archive (OPA convention).")
+@click.option(
+    "--rules-every", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="Seconds between two looks."
+)
+@click.option("--rules-push", is_flag=True, help="Serve sidecar.v1.RulesService: push, shadow, promote, rollback.")
+@click.option(
+    "--rules-trust",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    metavar="PUB",
+    help="A key that may sign bundles; with one given, unsigned bundles are refused.",
+)
+@click.option("--rules-signatures", type=click.IntRange(min=1), default=1, show_default=True, help="Distinct keys.")
+@click.option(
+    "--rules-unsigned/--rules-signed", "unsigned", default=None, help="Whether unsigned bundles are taken, keys or not."
+)
+@click.option(
+    "--rules-store", type=click.Path(path_type=Path), metavar="DIR", help="Remember bundles and the version floor here."
 )
 @click.option("--policy", default="default", show_default=True, metavar="NAME|FILE", help="A shipped policy or a file.")
 @click.option(
@@ -85,6 +106,14 @@ def serve(
     addresses: tuple[str, ...],
     upstream: str,
     rules: Path | None,
+    rules_watch: bool,
+    rules_url: str,
+    rules_every: float,
+    rules_push: bool,
+    rules_trust: tuple[Path, ...],
+    rules_signatures: int,
+    unsigned: bool | None,
+    rules_store: Path | None,
     policy: str,
     host: str,
     workers: int | None,
@@ -118,6 +147,16 @@ def serve(
         audit_when_full,
         perimeter,
         ext_proc=read_settings(ext_proc),
+        delivery=Delivery(
+            store=rules_store,
+            url=rules_url,
+            watch=rules_watch,
+            every=rules_every,
+            keys=tuple(path.absolute() for path in rules_trust),
+            required=None if unsigned is None else not unsigned,
+            threshold=rules_signatures,
+            push=rules_push,
+        ),
     )
     count = workers or _default_workers(listen)
     running = run(settings, listen, host=host, workers=count, pin=pin, say=_say, admin=_admin(admin))

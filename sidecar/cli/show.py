@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -60,6 +61,16 @@ def _findings_table(findings: tuple[Finding, ...]) -> Table:
             Text.assemble((before, "dim"), (shown, f"bold {colour}"), (after, "dim")),
         )
     return table
+
+
+@contextmanager
+def progress_bar(name: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a progress bar on standard error where a person looks; yields the function that moves it on."""
+    out = console(stderr=True)
+    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
+        task = bar.add_task(name, total=total)
+        yield lambda: bar.advance(task)
 
 
 def track(lines: Iterator[bytes], source: BinaryIO) -> Iterator[bytes]:

@@ -175,14 +175,15 @@ def _first(tree: Tree) -> tuple[frozenset[str], bool]:
             parts = [_first(child) for child in children]
             chars, nullable = frozenset().union(*(part[0] for part in parts)), any(part[1] for part in parts)
         else:
-            chars, nullable = _characters(name, value), False
+            chars, nullable = characters(name, value), False
         found |= chars
         if not nullable:
             return found, False
     return found, True
 
 
-def _characters(op: str, value: Any) -> frozenset[str]:
+def characters(op: str, value: Any) -> frozenset[str]:
+    """Return the characters of `_ALPHABET` that one element of a tree matches, and its own literals."""
     if op == "LITERAL":
         return frozenset({chr(value), chr(value).lower(), chr(value).upper()})
     if op == "NOT_LITERAL":
