@@ -19,6 +19,7 @@ EXIT_CONFIG = 78
 _COMMANDS = {
     "gateway": "sidecar.cli.gateway",
     "serve": "sidecar.cli.serve",
+    "health": "sidecar.cli.health",
     "inspect": "sidecar.cli.inspect",
     "rules": "sidecar.cli.rules",
     "keys": "sidecar.cli.keys",
