@@ -18,6 +18,7 @@ EXIT_CONFIG = 78
 # Command to the module that holds it, as an attribute of the command's name.
 _COMMANDS = {
     "gateway": "sidecar.cli.gateway",
+    "selftest": "sidecar.cli.selftest",
     "serve": "sidecar.cli.serve",
     "health": "sidecar.cli.health",
     "inspect": "sidecar.cli.inspect",

@@ -24,6 +24,7 @@ class ScriptedUpstream(ThreadingHTTPServer):
     """Answers every request with what the test has put into `answer`, and keeps what arrived in `requests`.
 
     `answer` is (status, headers, pieces); pieces are sent one by one, `pause` seconds apart. `trailers` follow them.
+    The first `failures` requests get 503 instead.
     """
 
     daemon_threads = True
@@ -45,6 +46,7 @@ class ScriptedUpstream(ThreadingHTTPServer):
     ):
         """Answer with these pieces of a body."""
         self.answer = (status, {"content-type": content_type} | headers, pieces)
+        self.failures = 0
         self.pause, self.chunked, self.trailers = pause, chunked or bool(trailers), trailers
 
     @property
@@ -65,6 +67,9 @@ class _Scripted(BaseHTTPRequestHandler):
     def do_POST(self):
         self.server.requests.append((self.path, dict(self.headers.items()), self._body()))
         status, headers, pieces = self.server.answer
+        if self.server.failures:
+            self.server.failures -= 1
+            status, pieces = 503, (b"{}",)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -137,13 +142,15 @@ def in_thread(context):
 class Setting:
     """One way of setting ext_proc up.
 
-    `changes` go into the filter's configuration; `metadata` replaces what it tells the sidecar about itself.
+    `changes` go into the filter's configuration; `metadata` is added to what it tells the
+    sidecar about itself, `route` goes into the route.
     """
 
-    def __init__(self, request, response, *, override=True, metadata=(), **changes):
+    def __init__(self, request, response, *, override=True, metadata=(), route=None, **changes):
         self.modes = (request, response)
         self.override = override
         self.metadata = metadata
+        self.route = route or {}
         self.changes = changes
 
 
@@ -185,6 +192,7 @@ def configuration(settings, ports, upstream, folder):
         listener["name"] = name
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         manager["http_protocol_options"] = {"enable_trailers": True}
+        manager["route_config"]["virtual_hosts"][0]["routes"][0]["route"].update(setting.route)
         ext_proc = manager["http_filters"][0]["typed_config"]
         ext_proc["allow_mode_override"] = setting.override
         kept = [
@@ -231,9 +239,10 @@ async def as_command(folder, policy, host):
         while b" ready" not in line:
             line = await asyncio.wait_for(process.stderr.readline(), _START_SECONDS)
             assert line, "the command ended"
-        yield None
+        yield process
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await asyncio.wait_for(process.communicate(), _START_SECONDS)
 
 

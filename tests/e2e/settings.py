@@ -35,6 +35,8 @@ WATCHING = {
 
 # For single tricks.
 ODD = {
+    "retrying": Setting("BUFFERED", "BUFFERED", route={"retry_policy": {"retry_on": "5xx", "num_retries": 2}}),
+    "retrying-duplex": Setting(FULL, FULL, route={"retry_policy": {"retry_on": "5xx", "num_retries": 2}}),
     "late-override": Setting("NONE", "NONE", override=False, metadata=[("x-sidecar-override", "allowed")]),
     "mute": Setting("BUFFERED", "BUFFERED", disable_immediate_response=True),
     "allow-failure": Setting("BUFFERED", "BUFFERED", failure_mode_allow=True),

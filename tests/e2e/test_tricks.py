@@ -3,6 +3,8 @@
 import contextlib
 import gzip
 import json
+import os
+import signal
 import socket
 import threading
 import time
@@ -13,9 +15,11 @@ import httpx
 import pytest
 import zstandard
 
-from sidecar.core.transaction import SELFTEST_PATH
+from benchmarks.servers import _family
+from sidecar.gateway.selftest import probe
 from sidecar.rules.samples import expand
-from tests.e2e.settings import ENFORCING
+from tests.e2e.mesh import as_command, free_ports, in_thread, mesh
+from tests.e2e.settings import ENFORCING, POLICY, SETTINGS
 
 pytestmark = pytest.mark.e2e
 
@@ -310,13 +314,65 @@ def test_full_filter_answers_503(running_mesh, upstream, post, monkeypatch):
     assert upstream.bodies == []
 
 
-def test_disabled_immediate_responses_are_found(post):
-    """With `disable_immediate_response` refusals are lost: the self-test does not get its answer."""
-    good = post("buffered", b"[]", path=SELFTEST_PATH)
-    mute = post("mute", b"[]", path=SELFTEST_PATH)
+SELFTESTS = {
+    "buffered": [True, True, False],  # the third body is above this policy's limit
+    "duplex": [True, True, False],
+    "mute": [False],
+    "unsafe-partial": [False],
+    "request-only": [True, True, False],
+}
 
-    assert (good.headers["x-sidecar-code"], good.json()["selftest"]["bytes_seen"]) == ("selftest", 2)
-    assert "x-sidecar-code" not in mute.headers
+
+@pytest.mark.parametrize("setting", SELFTESTS)
+def test_selftest_finds_what_is_wrong(running_mesh, upstream, setting):
+    """Among it `disable_immediate_response`, with which refusals are lost; no probe reaches the upstream."""
+    found = [item.passed for item in probe(running_mesh.url(setting))]
+
+    assert (found, upstream.bodies) == (SELFTESTS[setting], [])
+
+
+def test_selftest_finds_a_route_without_a_filter(upstream):
+    """Somebody else answers."""
+    [found] = probe(f"http://127.0.0.1:{upstream.server_address[1]}")
+
+    assert (found.passed, "not filtered" in found.detail) == (False, True)
+
+
+def test_selftest_finds_nobody():
+    """A closed port is not a pass."""
+    [found] = probe(f"http://127.0.0.1:{free_ports(1)[0]}")
+
+    assert (found.passed, "no answer" in found.detail) == (False, True)
+
+
+@pytest.mark.parametrize("setting", ["retrying", "retrying-duplex"])
+def test_retries_send_what_was_judged(post, upstream, setting):
+    """Envoy's retries repeat the masked body whole and once (envoy#36119), never the client's own."""
+    token = expand("ghp_{random:alnum:36}", seed=7)
+    upstream.failures = 1
+
+    came = post(setting, chat(f"my token is {token} ok"))
+
+    first, *others = upstream.bodies
+    assert token.encode() not in first
+    assert json.loads(first)["model"] == "m"
+    assert [body for body in others if body != first] == []
+    assert (came.status_code, len(others)) == (200, 1)
+
+
+def test_nothing_passes_when_the_filter_dies(envoy):
+    """Kill -9: every request is refused by Envoy, none reaches the upstream."""
+    settings = {"allow-nothing": SETTINGS["buffered"]}
+    with in_thread(mesh(settings, lambda folder: as_command(folder, POLICY, "grpcio"))) as running:
+        url = running.url("allow-nothing") + CHAT
+        before = httpx.post(url, content=chat(CLEAN), headers={"content-type": "application/json"}).status_code
+        # The supervisor would start a new worker; it is gone, too.
+        for pid in _family(running.service.pid):
+            os.kill(pid, signal.SIGKILL)
+        running.upstream.reset()
+        after = httpx.post(url, content=chat(ATTACK), headers={"content-type": "application/json"}).status_code
+
+        assert (before, after, running.upstream.bodies) == (200, 500, [])
 
 
 @pytest.mark.parametrize("setting", ["buffered", "duplex"])
