@@ -26,7 +26,7 @@ def train() -> None:
 @click.option("--seed", default=0, show_default=True, help="Of everything that is drawn.")
 @click.option("--epochs", nargs=2, type=int, metavar="LM TAGGING", help="Passes; fewer for a try.")
 def ner(corpus: Path, out: Path, seed: int, epochs: tuple[int, int] | None) -> None:
-    """Train the spaCy pipeline for names, places and organisations; half an hour on one core.
+    """Train the spaCy pipeline for names, places and organisations; about 45 minutes on one idle core.
 
     \b
     Example:

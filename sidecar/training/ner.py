@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,7 +11,7 @@ import torch
 from sidecar.backends.ner_component import blank_pipeline, pack
 from sidecar.training.ner_augment import Augmenter
 from sidecar.training.ner_corpus import HELD_OUT, labelled, unlabelled
-from sidecar.training.ner_fit import FitSettings, PretrainSettings, fit, pretrain
+from sidecar.training.ner_fit import FitSettings, PretrainSettings, average, fit, pretrain
 from sidecar.training.ner_sources import person_names, place_names
 from sidecar.training.ner_tables import build_tables
 from sidecar.training.ner_torch import Batcher, Tagger, export
@@ -28,6 +29,8 @@ class Recipe(NamedTuple):
     seed: int = 0
     pretraining: PretrainSettings = PretrainSettings()
     fitting: FitSettings = FitSettings()
+    # Taggings of different seeds from one language model; their weights are averaged.
+    runs: int = 3
     # Added to the score of "no entity" at run time.
     outside_bias: float = 0.0
 
@@ -68,9 +71,20 @@ def train(corpus: Path, out: Path, recipe: Recipe, progress: Callable[[float, st
     loss = pretrain(
         tagger, batcher, prose, tables.rows, settings=recipe.pretraining, seed=recipe.seed, progress=progress
     )
-    augmenter = Augmenter(names, places, recipe.seed)
-    trained = fit(
-        tagger, batcher, examples, augmenter, tables.rows, settings=recipe.fitting, seed=recipe.seed, progress=progress
+    trained = average(
+        [
+            fit(
+                copy.deepcopy(tagger),
+                batcher,
+                examples,
+                Augmenter(names, places, seed),
+                tables.rows,
+                settings=recipe.fitting,
+                seed=seed,
+                progress=progress,
+            )
+            for seed in range(recipe.seed, recipe.seed + recipe.runs)
+        ]
     )
     report = Trained(len(examples), len(tables.rows), round(loss, 4), round(time.monotonic() - began, 1))
     write(pack(export(trained), tables.features), out, recipe, report)

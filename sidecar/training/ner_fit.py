@@ -219,6 +219,16 @@ def fit(
     return average
 
 
+@torch.no_grad()
+def average(taggers: Sequence[Tagger]) -> Tagger:
+    """Return the mean of networks that were trained from the same start; it generalises better than each of them."""
+    mean, *others = taggers
+    for count, other in enumerate(others, 2):
+        for kept, new in zip(mean.parameters(), other.parameters(), strict=True):
+            kept.lerp_(new, 1 / count)
+    return mean
+
+
 def _chosen(
     examples: Sequence[Example], augmenter: Augmenter, settings: FitSettings, shuffle: random.Random
 ) -> Iterator[Example]:
