@@ -6,6 +6,7 @@ than all other gates together; so do shapes of other scripts. Prose mostly holds
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from re import _constants as constants  # type: ignore[attr-defined]
@@ -18,6 +19,9 @@ from sidecar.core.scan import Gate
 _DIGIT = Gate("[0-9]", literal=False, caseless=False)
 _DIGITS = frozenset(range(ord("0"), ord("9") + 1))
 _ASCII_END = 0x80
+# Parsing thousands of expressions costs more than a start may take; without one of these none can be told apart:
+# a class, an escaped class or character, a digit that is no repetition, a foreign character.
+_MAY_WAIT = re.compile(r"\[|\\[dxuU]|[0-9](?![0-9,]*\})|[^\x00-\x7f]")
 
 
 class LayeredScanner:
@@ -66,11 +70,11 @@ def layer_of(gate: Gate) -> str:
     """
     if gate.literal:
         return "any" if gate.expression.isascii() else "foreign"
+    if gate.unicode or not _MAY_WAIT.search(gate.expression):
+        return "any"  # with Unicode classes `\d` has other digits, and the caseless Kelvin sign is a k
     try:
         tree = parser.parse(gate.expression)
     except Exception:  # noqa: BLE001 - syntax of Hyperscan alone; the front takes the gate, which is never wrong
-        return "any"
-    if gate.unicode:  # `\d` has other digits then, and the caseless Kelvin sign is a k
         return "any"
     if _needs(tree, _is_digits):
         return "digit"
