@@ -51,6 +51,7 @@ METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
 # Envoy's default `message_timeout` is 0.2 s. Configurations that raise it say so in this metadata of the gRPC stream.
 DEADLINE_SECONDS = 0.15
+_ATTRIBUTE = "attribute:"
 # What Envoy's configuration may say about an exchange, as gRPC metadata `x-sidecar-KEY`, and what each value looks like.
 SETTINGS = {
     "application": re.compile(r"[ -~]{1,200}\Z"),
@@ -120,6 +121,8 @@ def read_settings(pairs: Iterable[str]) -> dict[str, str]:
 def settings_of(request: pb.ProcessingRequest, metadata: Metadata, defaults: Mapping[str, str]) -> Mapping[str, str]:
     """Collect what Envoy's configuration says about the exchange; the client's headers never count.
 
+    A value `attribute:NAME` stands for that attribute of the exchange, such as a route's name or a client certificate's.
+
     Args:
         request: the first message; earlier filters may have left dynamic metadata in it.
         metadata: of the gRPC stream, `initial_metadata` of Envoy's `grpc_service`, which routes can override.
@@ -129,9 +132,14 @@ def settings_of(request: pb.ProcessingRequest, metadata: Metadata, defaults: Map
     if request.HasField("metadata_context"):
         forwarded = request.metadata_context.filter_metadata
         dynamic = dict(forwarded[METADATA_NAMESPACE].items()) if METADATA_NAMESPACE in forwarded else {}
-    return _valid(
-        tuple([str(metadata.get(name) or dynamic.get(key) or defaults.get(key, "")) for key, name in _SETTING_NAMES])
-    )
+    found = [str(metadata.get(name) or dynamic.get(key) or defaults.get(key, "")) for key, name in _SETTING_NAMES]
+    return _valid(tuple([_resolve(value, request) if value.startswith(_ATTRIBUTE) else value for value in found]))
+
+
+def _resolve(value: str, request: pb.ProcessingRequest) -> str:
+    """Return the value of the attribute that a setting names; nothing where Envoy did not send it."""
+    name = value.removeprefix(_ATTRIBUTE)
+    return next((str(fields[name]) for fields in request.attributes.values() if name in fields), "")
 
 
 # Settings come from configuration: few differ, and all streams of a route have the same.

@@ -153,6 +153,15 @@ def test_settings_come_from_metadata_then_filters_then_defaults():
     assert settings == {"application": "meta", "route": "/r", "deadline": "3"}
 
 
+def test_setting_may_name_an_attribute():
+    """The route's name or the client's certificate selects the policy; an attribute that was not sent is nothing."""
+    message = request_headers()
+    message.attributes["envoy.filters.http.ext_proc"].update({"xds.route_name": "team-b"})
+    metadata = {"x-sidecar-application": "attribute:xds.route_name", "x-sidecar-route": "attribute:other"}
+
+    assert settings_of(message, metadata, {}) == {"application": "team-b"}
+
+
 @pytest.mark.parametrize("value", ["", "soon", "-1", "1e9", "\u0661", "1\n"])
 def test_unusable_settings_are_left_out(value):
     """A deadline that is no number is no deadline."""

@@ -42,6 +42,12 @@ ODD = {
     "allow-failure": Setting("BUFFERED", "BUFFERED", failure_mode_allow=True),
     "hurried": Setting("BUFFERED", "BUFFERED", metadata=[("x-sidecar-deadline", "0.001")]),
     "request-only": Setting("BUFFERED", "NONE", override=False),
+    "strict-attribute": Setting(
+        "BUFFERED",
+        "BUFFERED",
+        metadata=[("x-sidecar-application", "attribute:request.host")],
+        request_attributes=["request.host"],
+    ),
     "strict-application": Setting("BUFFERED", "BUFFERED", metadata=[("x-sidecar-application", "strict")]),
 }
 

@@ -260,6 +260,14 @@ def test_application_comes_from_the_configuration(post, upstream):
     assert post("buffered", chat(f"token {token}")).status_code == 200
 
 
+def test_application_comes_from_an_attribute(post):
+    """Here the request's host; the same token is blocked under one and masked under another."""
+    token = chat(expand("token ghp_{random:alnum:36}", seed=7))
+
+    assert post("strict-attribute", token, host="strict").status_code == 403
+    assert post("strict-attribute", token, host="other").status_code == 200
+
+
 def test_answer_to_a_body_that_never_came_to_us_is_refused(post, upstream):
     """Envoy is said to obey overrides and does not: the upstream saw the body, so its answer is not let through."""
     upstream.say(answer("the payload worked"))
