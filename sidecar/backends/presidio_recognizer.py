@@ -25,7 +25,8 @@ from sidecar.backends.widening import readable
 from sidecar.core.scan import Found, Gate
 from sidecar.errors import EngineError, RecognizerError
 
-# All windows of one piece of text together get this many seconds; a slower text counts as not inspected.
+# All windows of one piece of text together get this much processor time (a busy machine is no reason to refuse a text);
+# a slower text counts as not inspected.
 PIECE_SECONDS = 2.0
 # Distinct combinations of patterns that fire together are few; beyond this many the memory of them starts anew.
 _SCOPES_KEPT = 512
@@ -101,7 +102,7 @@ class PresidioRecognizer:
                 yield Found(found.entity, start, found.end + seen.start, found.confidence)
 
     def _analyse(self, text: str, chosen: Sequence[tuple[_Source, frozenset[int]]]) -> list[Found]:
-        deadline = time.monotonic() + PIECE_SECONDS
+        deadline = time.thread_time() + PIECE_SECONDS
         by_language: dict[str, list[_Asked]] = {}
         for source, which in chosen:
             asked = _Asked(source, which, deadline)
@@ -182,6 +183,11 @@ class _Asked:
     def __init__(self, source: _Source, which: frozenset[int], deadline: float) -> None:
         self._recognizer, self._scope = source.prepared(which)
         self._deadline = deadline
+        # Presidio asks for these once for each pair of results and recognizers.
+        self.id = source.recognizer.id
+        self.name = source.recognizer.name
+        self.context = source.recognizer.context
+        self.supported_entities = source.recognizer.supported_entities
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._recognizer, name)
@@ -190,7 +196,7 @@ class _Asked:
         """Return Presidio's results for every window, in code points of the text."""
         results: list[Any] = []
         for window in self._scope.windows(text):
-            if time.monotonic() > self._deadline:
+            if time.thread_time() > self._deadline:
                 raise RecognizerError("the entity recognizers ran out of time")
             found = self._recognizer.analyze(text[window.start : window.end], entities, nlp_artifacts)
             results.extend(_moved(result, window.start) for result in found)

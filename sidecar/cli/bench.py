@@ -14,6 +14,7 @@ _QUESTIONS = {
     "streaming": "benchmarks.streaming",
     "accuracy": "benchmarks.accuracy",
     "ner": "benchmarks.ner",
+    "pii": "benchmarks.pii",
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from sidecar.core import overlaps
 from sidecar.core.operators import Operator
 from sidecar.core.operators.pseudonymise import Pseudonymise
 from sidecar.core.pseudonyms import Pseudonyms
@@ -19,11 +20,19 @@ SANITISE_RULE = "sanitise-always"
 
 
 class Response(msgspec.Struct, frozen=True):
-    """What a policy does about one kind of finding; None leaves the rule's own verdict."""
+    """What a policy does about one kind of finding.
+
+    Args:
+        action: what is done; None leaves the rule's own verdict.
+        min_confidence: findings below it are dropped,
+        operator: what masking does.
+        min_digits: unless they hold so many digits: a long number is somebody's, whatever it is called; 0: never.
+    """
 
     action: Action | None
     min_confidence: float
     operator: Operator
+    min_digits: int = 0
 
 
 class TargetPolicy(msgspec.Struct, frozen=True):
@@ -80,7 +89,7 @@ def decide(
     Returns:
         The decision; its findings carry the verdict that each one led to, in order of segments and spans.
     """
-    judged = [item for finding in findings for item in _judge(finding, policies[finding.segment.target])]
+    judged = _settled([item for finding in findings for item in _judge(finding, policies[finding.segment.target])])
     for segment, score in scores:
         judged.extend(_judge_score(segment, score, policies[segment.target], judged))
     judged.extend(
@@ -106,7 +115,7 @@ Judged = tuple[Finding, Action, Operator]
 
 def _judge(finding: Finding, policy: TargetPolicy) -> list[Judged]:
     response = policy.entities.get(finding.entity or "") or policy.families.get(finding.family)
-    if response is None or finding.confidence < response.min_confidence:
+    if response is None or (finding.confidence < response.min_confidence and not _is_long_number(finding, response)):
         return []
     action = response.action or Action(finding.verdict.label)
     if action is Action.ALLOW:
@@ -114,6 +123,28 @@ def _judge(finding: Finding, policy: TargetPolicy) -> list[Judged]:
     if finding.paranoia > policy.block_paranoia:
         action = Action.FLAG
     return [(finding, action, response.operator)]
+
+
+def _is_long_number(finding: Finding, response: Response) -> bool:
+    if not response.min_digits:
+        return False
+    held = sum(map(str.isdigit, finding.segment.text[finding.start : finding.end]))
+    return held >= response.min_digits
+
+
+def _settled(judged: list[Judged]) -> list[Judged]:
+    """Resolve overlaps among entities, text by text, and drop noise; other findings stay."""
+    entities: dict[int, list[Judged]] = {}
+    others = []
+    for item in judged:
+        if item[0].family != "pii":
+            others.append(item)
+        elif not overlaps.is_noise(item[0]):
+            entities.setdefault(id(item[0].segment), []).append(item)
+    for items in entities.values():
+        kept = overlaps.keep([(finding, action.verdict) for finding, action, _ in items])
+        others += [item for item, stays in zip(items, kept, strict=True) if stays]
+    return others
 
 
 def _judge_score(segment: Segment, score: float, policy: TargetPolicy, judged: Sequence[Judged]) -> list[Judged]:

@@ -40,6 +40,7 @@ class EntitySettings(Strict, frozen=True):
 
     action: ActionName | None = None
     min_confidence: Fraction | None = None
+    min_digits: Annotated[int, msgspec.Meta(ge=0)] | None = None
     operator: OperatorSettings | None = None
 
 
@@ -48,6 +49,7 @@ class FamilySettings(Strict, frozen=True):
 
     action: ActionName | None = None
     min_confidence: Fraction | None = None
+    min_digits: Annotated[int, msgspec.Meta(ge=0)] | None = None
     operator: OperatorSettings | None = None
     entities: dict[str, EntitySettings] = {}
 
@@ -352,6 +354,7 @@ def _response(layers: list[Any], tools: Tools) -> Response:
     return Response(
         action=_action(last("action", "rule")),
         min_confidence=last("min_confidence", 0.0),
+        min_digits=last("min_digits", 0),
         operator=_operator(last("operator", None), tools),
     )
 
