@@ -9,7 +9,6 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +26,7 @@ from sidecar.backends.audit_log import AuditLog, AuditSettings
 from sidecar.backends.upstream import Upstream
 from sidecar.delivery.keeper import Report
 from sidecar.delivery.shadow import ShadowingObserver
-from sidecar.delivery.wiring import Delivery, RulesWorker, configured_files
+from sidecar.delivery.wiring import Delivery, RulesWorker, configured
 from sidecar.errors import SidecarError
 from sidecar.gateway.run import Workers
 from sidecar.guard import load_guard
@@ -79,17 +78,22 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     audit = _open_audit(given)
     recorder = Recorder(metrics, _ids(given.worker), audit=audit, digest_key=_digest_key(given))
     observer = ShadowingObserver(recorder)
-    load = partial(load_files, options=given.options, observer=observer)
-    live = Live(load(configured_files(given.delivery, given.options)))
+
+    def load(files: Mapping[str, bytes], observed: bool) -> Snapshot:
+        return load_files(files, given.options, observer if observed else None)
+
+    offer = configured(given.delivery, given.options)
+    live = Live(load(offer.files, observed=True))
     _announce(metrics, live.current())
     rules = RulesWorker(given.delivery, given.options, live, observer, load=load, listener=_Listener(metrics, audit))
+    rules.adopt(offer)
     guard = load_guard(given.perimeter, metrics) if given.perimeter else None
     upstream = Upstream(given.upstream) if given.upstream else None
 
     async def reload() -> None:
         try:
-            files = await asyncio.to_thread(configured_files, given.delivery, given.options)
-            live.replace(await asyncio.to_thread(load, files))
+            files = (await asyncio.to_thread(configured, given.delivery, given.options)).files
+            live.replace(await asyncio.to_thread(load, files, observed=True))
         except SidecarError:
             metrics.reloads.labels("refused").inc()
             raise

@@ -41,6 +41,10 @@ class Terms(msgspec.Struct, frozen=True):
     seconds: float = BUILD_SECONDS
 
 
+Load = Callable[[Mapping[str, bytes], bool], Snapshot]
+"""Makes a snapshot of files; its decisions are counted and recorded where the second argument is true."""
+
+
 class Offer(msgspec.Struct, frozen=True):
     """A bundle that somebody offers.
 
@@ -57,19 +61,11 @@ class Offer(msgspec.Struct, frozen=True):
     rollback: bool = False
 
 
-def admit(
-    offer: Offer,
-    terms: Terms,
-    policy: str,
-    *,
-    floor: Floor,
-    now: float,
-    load: Callable[[Mapping[str, bytes]], Snapshot],
-) -> Snapshot:
+def admit(offer: Offer, terms: Terms, policy: str, *, floor: Floor, now: float) -> None:
     """Let a bundle through, or refuse it with all faults.
 
     Signatures, versions and house rules are looked at here; compiling, self-tests and the differential run in a process
-    of their own that is ended when it takes too long; what it compiled is then loaded from the cache.
+    of their own that is ended when it takes too long. What it compiled stays in the cache.
 
     Args:
         offer: the bundle.
@@ -77,7 +73,6 @@ def admit(
         policy: name or file of the policy, for the other process.
         floor: the newest version that was in force.
         now: seconds since 1970.
-        load: makes a snapshot of files; called only for a bundle that passed.
 
     Raises:
         BundleError: names every fault.
@@ -89,7 +84,6 @@ def admit(
     if found:
         raise BundleError(*dict.fromkeys(found))
     build_apart(offer.files, policy, seconds=terms.seconds)
-    return load(offer.files)
 
 
 def build(

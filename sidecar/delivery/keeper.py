@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
 
 from sidecar.app import Live, Snapshot
-from sidecar.delivery.build import Offer, Terms, admit
+from sidecar.delivery.build import Load, Offer, Terms, admit
 from sidecar.delivery.shadow import Shadow, ShadowingObserver
 from sidecar.delivery.sources import offer_of_archive
 from sidecar.delivery.store import Active, Store
@@ -80,7 +80,7 @@ class Keeper:
         terms: Terms,
         *,
         policy: str,
-        load: Callable[[Mapping[str, bytes]], Snapshot],
+        load: Load,
         listener: Listener,
         clock: Callable[[], float],
         store: Store | None = None,
@@ -110,18 +110,28 @@ class Keeper:
                 return self._report(Report("unchanged", revision(offer.files)))
             try:
                 floor = self._store.floor() if self._store else self._floor
-                snapshot = await asyncio.to_thread(self._admit, offer, floor)
+                snapshot = await asyncio.to_thread(self._admit, offer, floor, observed=not shadow)
             except SidecarError as error:
                 reasons = error.faults if isinstance(error, BundleError) else (str(error),)
                 return self._report(Report("refused", faults=tuple(reasons)))
             if self._store:
                 self._store.put(snapshot.bundle.rule_set.revision, offer.files, offer.envelope)
             if shadow:
-                return self._begin_shadow(snapshot)
+                return self._begin_shadow(snapshot, offer.files)
             return self._put_in_force(snapshot, "rolled_back" if offer.rollback else "activated")
 
-    def _admit(self, offer: Offer, floor: Floor) -> Snapshot:
-        return admit(offer, self._terms, self._policy, floor=floor, now=self._clock(), load=self._load)
+    def _admit(self, offer: Offer, floor: Floor, *, observed: bool) -> Snapshot:
+        admit(offer, self._terms, self._policy, floor=floor, now=self._clock())
+        return self._load(offer.files, observed)
+
+    def adopt(self, offer: Offer) -> None:
+        """Have the store remember the bundle that this sidecar started with, unless it remembers one."""
+        if self._store is None:
+            return
+        self._sequence = self._store.active().sequence
+        if not self._store.active().revision:
+            self._store.put(revision(offer.files), offer.files, offer.envelope)
+            self._remember(self._live.current(), shadow="")
 
     async def promote(self) -> Report:
         """Put the shadow in force."""
@@ -129,8 +139,10 @@ class Keeper:
             shadow = self._observer.shadow
             if shadow is None:
                 return self._report(Report("refused", faults=("no shadow is running",)))
+            # The shadow's own decisions were not recorded; in force they are. The database comes from the cache.
+            snapshot = await asyncio.to_thread(self._load, shadow.files, True)
             self._end_shadow()
-            return self._put_in_force(shadow.snapshot, "promoted")
+            return self._put_in_force(snapshot, "promoted")
 
     async def end_shadow(self) -> Report:
         """Stop the shadow without promoting it."""
@@ -171,7 +183,7 @@ class Keeper:
             self._sequence = active.sequence
             shadow = self._observer.shadow
             if active.revision not in ("", self._live.current().bundle.rule_set.revision):
-                snapshot = await asyncio.to_thread(self._from_store, active.revision)
+                _, snapshot = await asyncio.to_thread(self._from_store, active.revision, observed=True)
                 self._previous = self._live.current()
                 self._live.replace(snapshot)
                 rules = snapshot.bundle.rule_set
@@ -179,16 +191,16 @@ class Keeper:
             if active.shadow != (shadow.snapshot.bundle.rule_set.revision if shadow else ""):
                 self._end_shadow()
                 if active.shadow:
-                    candidate = await asyncio.to_thread(self._from_store, active.shadow)
-                    self._observer.shadow = Shadow(candidate, self._listener.verdicts_differ)
+                    files, candidate = await asyncio.to_thread(self._from_store, active.shadow, observed=False)
+                    self._observer.shadow = Shadow(candidate, files, self._listener.verdicts_differ)
 
-    def _from_store(self, wanted: str) -> Snapshot:
+    def _from_store(self, wanted: str, *, observed: bool) -> tuple[dict[str, bytes], Snapshot]:
         assert self._store is not None
         files, envelope = self._store.get(wanted)
         found = faults(files, envelope, self._terms.trust, self._terms.verifier, now=self._clock())
         if found:
             raise BundleError(*found)
-        return self._load(files)
+        return files, self._load(files, observed)
 
     def shadow_report(self) -> ShadowReport | None:
         """Return what the shadow saw; None where none runs."""
@@ -217,9 +229,9 @@ class Keeper:
             shadow.snapshot.bundle if shadow else None,
         )
 
-    def _begin_shadow(self, snapshot: Snapshot) -> Report:
+    def _begin_shadow(self, snapshot: Snapshot, files: dict[str, bytes]) -> Report:
         self._end_shadow()
-        self._observer.shadow = Shadow(snapshot, self._listener.verdicts_differ)
+        self._observer.shadow = Shadow(snapshot, files, self._listener.verdicts_differ)
         rules = snapshot.bundle.rule_set
         self._remember(self._live.current(), shadow=rules.revision)
         return self._report(Report("shadowing", rules.revision, rules.version))

@@ -46,7 +46,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        (folder / "bundles").mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "bundles").mkdir(mode=0o700, exist_ok=True)
 
     def put(self, revision: str, files: dict[str, bytes], envelope: Envelope | None) -> None:
         """Keep a bundle; what is there stays: published bundles do not change."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import os
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path  # msgspec reads the annotation of `Delivery` at run time
 
 import msgspec
@@ -13,9 +12,9 @@ import msgspec
 from sidecar import config
 from sidecar.adapters.rpc import Call, Method, RpcError, Status
 from sidecar.adapters.rules_service import RulesService
-from sidecar.app import Live, Options, Snapshot
+from sidecar.app import Live, Options
 from sidecar.backends.signing import read_ring
-from sidecar.delivery.build import Terms
+from sidecar.delivery.build import Load, Offer, Terms
 from sidecar.delivery.keeper import Keeper, Listener, Report
 from sidecar.delivery.shadow import ShadowingObserver
 from sidecar.delivery.sources import FolderSource, HttpSource, Source, read_offer
@@ -65,8 +64,8 @@ def terms_of(delivery: Delivery) -> Terms:
     return Terms(Trust(required=required, threshold=delivery.threshold), ring)
 
 
-def configured_files(delivery: Delivery, options: Options) -> Mapping[str, bytes]:
-    """Return the files of the bundle to start or reload with: what the store says is in force, else the rules folder.
+def configured(delivery: Delivery, options: Options) -> Offer:
+    """Return the bundle to start or reload with: what the store says is in force, else the rules folder.
 
     Raises:
         BundleError: it is not to be trusted, or cannot be read.
@@ -75,16 +74,15 @@ def configured_files(delivery: Delivery, options: Options) -> Mapping[str, bytes
     store = Store(delivery.store) if delivery.store else None
     active = store.active().revision if store else ""
     if store and active:
-        files, envelope = store.get(active)
+        offer = Offer(*store.get(active), origin="the store")
     else:
         offer = read_offer(options.rules or config.shipped_rules())
-        files, envelope = offer.files, offer.envelope
     # What ships with the program is trusted as the program is; what stands elsewhere is looked at.
     if options.rules is not None or active:
-        found = faults(files, envelope, terms.trust, terms.verifier, now=time.time())
+        found = faults(offer.files, offer.envelope, terms.trust, terms.verifier, now=time.time())
         if found:
             raise BundleError(*found)
-    return files
+    return offer
 
 
 class RulesWorker:
@@ -109,7 +107,7 @@ class RulesWorker:
         live: Live,
         observer: ShadowingObserver,
         *,
-        load: Callable[[Mapping[str, bytes]], Snapshot],
+        load: Load,
         listener: Listener,
     ) -> None:
         terms = terms_of(delivery)
@@ -141,6 +139,10 @@ class RulesWorker:
     def methods(self) -> list[Method]:
         """Return the methods of `RulesService`; none where it is switched off."""
         return RulesService(self._keeper, self._admit).methods() if self._push else []
+
+    def adopt(self, offer: Offer) -> None:
+        """Have the store remember the bundle that the worker started with."""
+        self._keeper.adopt(offer)
 
     async def start(self) -> None:
         """Begin to watch."""
