@@ -116,4 +116,4 @@ def _example_of(op: str, value: Any, source: random.Random) -> str:
         return example(list(value[3] if op == "SUBPATTERN" else value), source)
     if op in ("AT", "ASSERT", "ASSERT_NOT", "GROUPREF", "GROUPREF_EXISTS"):
         return ""
-    return source.choice(sorted(regexes.characters(op, value)))
+    return source.choice(sorted(regexes.characters(op, value, folded=False)))

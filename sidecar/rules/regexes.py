@@ -182,18 +182,24 @@ def _first(tree: Tree) -> tuple[frozenset[str], bool]:
     return found, True
 
 
-def characters(op: str, value: Any) -> frozenset[str]:
-    """Return the characters of `_ALPHABET` that one element of a tree matches, and its own literals."""
+def characters(op: str, value: Any, *, folded: bool = True) -> frozenset[str]:
+    """Return the characters of `_ALPHABET` that one element of a tree matches, and its own literals.
+
+    Args:
+        op: the element's kind.
+        value: what the parser says of it.
+        folded: whether the other letter case counts, too.
+    """
     if op == "LITERAL":
-        return frozenset({chr(value), chr(value).lower(), chr(value).upper()})
+        return frozenset({chr(value), chr(value).lower(), chr(value).upper()} if folded else {chr(value)})
     if op == "NOT_LITERAL":
         return _ALPHABET - {chr(value)}
     if op == "IN":
-        return _of_class(value)
+        return _of_class(value, folded=folded)
     return _ALPHABET  # ANY, and group references that the subset refuses
 
 
-def _of_class(items: Any) -> frozenset[str]:
+def _of_class(items: Any, *, folded: bool) -> frozenset[str]:
     negated = bool(items) and str(items[0][0]) == "NEGATE"
     found: set[str] = set()
     for op, value in items:
@@ -206,7 +212,7 @@ def _of_class(items: Any) -> frozenset[str]:
             found.update(c for c in _ALPHABET if _CATEGORIES[str(value)](c))
     if negated:
         return _ALPHABET - found
-    return frozenset(form for c in found for form in (c, c.lower(), c.upper()))
+    return frozenset(form for c in found for form in (c, c.lower(), c.upper())) if folded else frozenset(found)
 
 
 _CATEGORIES = {
