@@ -137,7 +137,8 @@ class Ner(Strict, frozen=True):
         workers: processes that run it, for each worker of the sidecar.
         queue: texts that may wait for them; the next one meets `overload`.
         overload: `skip` passes the text without names, `wait` waits until the deadline, `block` fails at once.
-        deadline: seconds for one text, waiting included; beyond it the failure policy decides.
+        deadline: seconds for one text, or each 80,000 code points of a longer one, waiting included; beyond it the
+            failure policy decides.
     """
 
     enabled: bool = False

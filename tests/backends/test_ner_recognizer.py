@@ -272,5 +272,5 @@ async def test_checks_under_full_do_not_hold_the_loop():
         await asyncio.sleep(0.01)
         ticks += 1
 
-    assert ticks > 20
+    assert ticks > 5
     assert [answer.text for answer in task.result().responses] == ["My name is <PERSON> and I live in Toronto."] * 3
