@@ -173,10 +173,10 @@ def _token() -> Figure:
             transaction.receive(HeadersEvent("request", _REQUEST_HEADERS))
             transaction.receive(BodyEvent("request", _REQUEST, end=True))
             transaction.receive(HeadersEvent("response", _RESPONSE_HEADERS))
-            begin = time.perf_counter()
+            begin = time.process_time()
             for event in _EVENTS:
                 transaction.receive(BodyEvent("response", event))
-            best = min(best, (time.perf_counter() - begin) / len(_EVENTS))
+            best = min(best, (time.process_time() - begin) / len(_EVENTS))
         seconds.append(best)
     ours, bare = (value * 1e6 for value in seconds)
     return Figure("a token of four characters", "µs", ours, bare, "the same exchange, unguarded", ours / bare)
