@@ -453,3 +453,227 @@ def test_patience_is_ours_only_where_envoy_does_not_wait(begin):
     duplex.receive(request_headers())
 
     assert (buffered.patience, duplex.patience) == (None, 30.0)
+
+
+# Streamed answers
+
+SSE = ("content-type", "text/event-stream")
+STREAM_MODES = {
+    "buffered": Modes(BodyMode.BUFFERED, BodyMode.BUFFERED),
+    "duplex": Modes(BodyMode.BUFFERED, BodyMode.FULL_DUPLEX),
+    "streamed": Modes(BodyMode.BUFFERED, BodyMode.STREAMED),
+}
+STRICT = """
+schema: 1
+name: strict
+families: {pii: {action: block}}
+"""
+
+
+def sse(text):
+    chunk = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+
+def streamed(actions):
+    """Return the bytes that go on."""
+    return b"".join(action.data for action in actions if isinstance(action, SendChunk | ReplaceBody))
+
+
+@pytest.fixture(scope="module")
+def strict(snapshot):
+    """A snapshot in which personal data blocks."""
+    from sidecar.app import compile_snapshot
+    from sidecar.rules.policy import read_policy
+
+    return compile_snapshot(snapshot.bundle, read_policy(STRICT.encode(), "strict.yaml"))
+
+
+def answering(transaction, *more):
+    """Bring a transaction to the middle of an answer; return it and what was said to the headers."""
+    judged(transaction, chat(CLEAN))
+    return transaction.receive(response_headers(SSE, *more))
+
+
+def test_stream_in_a_buffered_mode_is_switched(begin):
+    """Where the host obeys; else it comes whole and is judged so."""
+    [asked] = answering(begin(STREAM_MODES["buffered"], overridable=True))
+    transaction = begin(STREAM_MODES["buffered"])
+    [left] = answering(transaction)
+    [whole] = transaction.receive(
+        BodyEvent("response", sse("Kilimanjaro ") + sse("is high") + b"data: [DONE]\n\n", end=True)
+    )
+
+    assert (asked.override.response, left.override) == (BodyMode.FULL_DUPLEX, None)
+    assert whole.data.endswith(b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("mode", ["duplex", "streamed"])
+@pytest.mark.parametrize("ending", ["end", "trailers"])
+def test_split_value_in_a_stream_is_masked(begin, mode, ending):
+    """An address in pieces of two characters; what was held back goes on at the end."""
+    transaction = begin(STREAM_MODES[mode])
+    answering(transaction)
+    text = "write to ada.lovelace@example.com "
+    events = [sse(text[i : i + 2]) for i in range(0, len(text), 2)]
+
+    actions = [action for event in events for action in transaction.receive(BodyEvent("response", event))]
+    if ending == "trailers" and mode == "duplex":
+        actions += transaction.receive(TrailersEvent("response", (("x-end", "1"),)))
+    else:
+        actions += transaction.receive(BodyEvent("response", b"data: [DONE]\n\n", end=True))
+
+    assert b"lovelace" not in streamed(actions)
+    assert b"<EMAIL_ADDRESS>" in streamed(actions)
+
+
+def test_blocked_stream_before_its_headers_is_a_rejection(strict):
+    """Full-duplex without an override: the status is still ours."""
+    transaction = Transaction(strict.filter, Caller(modes=STREAM_MODES["duplex"]))
+    answering(transaction)
+
+    [action] = transaction.receive(BodyEvent("response", sse("mail ada@example.com now")))
+
+    assert (action.status, action.code) == (403, "blocked")
+
+
+def test_blocked_stream_at_its_trailers_is_a_rejection(strict):
+    """What was held to the end decides, even if no chunk said `end`."""
+    transaction = Transaction(strict.filter, Caller(modes=STREAM_MODES["duplex"]))
+    answering(transaction)
+    held = transaction.receive(BodyEvent("response", b"data: "))
+    rest = sse("mail ada@example.com").removeprefix(b"data: ")
+
+    actions = transaction.receive(BodyEvent("response", rest.removesuffix(b"\n\n")))
+    actions += transaction.receive(TrailersEvent("response", ()))
+
+    assert b"ada@" not in streamed(held + actions)
+
+
+def test_blocked_stream_that_came_whole_is_a_rejection(strict):
+    """Buffered: nothing has left."""
+    transaction = Transaction(strict.filter, Caller(modes=STREAM_MODES["buffered"]))
+    answering(transaction)
+
+    [action] = transaction.receive(BodyEvent("response", sse("mail ada@example.com now"), end=True))
+
+    assert (action.status, action.code) == (403, "blocked")
+
+
+def test_blocked_stream_in_the_middle_ends_with_an_error_event(strict):
+    """The status has left: the API's own error, an early end, and silence."""
+    transaction = Transaction(strict.filter, Caller(modes=STREAM_MODES["buffered"], overridable=True))
+    answering(transaction)
+    transaction.receive(BodyEvent("response", sse("hello there, ")))
+
+    actions = transaction.receive(BodyEvent("response", sse("mail ada@example.com now ")))
+    later = transaction.receive(BodyEvent("response", sse("and more")))
+
+    assert b'"error"' in streamed(actions)
+    assert b"ada@" not in streamed(actions)
+    assert (actions[-1].end, later) == (True, [])
+
+
+def test_failure_in_the_middle_of_a_stream_ends_it(begin):
+    """Ours: the stream ends in the API's own way, and nothing unjudged follows."""
+    transaction = begin(STREAM_MODES["duplex"])
+    answering(transaction)
+    transaction.receive(BodyEvent("response", sse("hello ")))
+
+    [action] = transaction.fail(DeadlineExceeded("late"), BodyEvent("response", sse("unjudged")))
+
+    assert (action.end, b"deadline_exceeded" in action.data) == (True, True)
+    assert transaction.receive(BodyEvent("response", sse("more"))) == []
+
+
+@pytest.mark.parametrize("mode", STREAM_MODES)
+def test_watched_stream_goes_on_unchanged(begin, mode):
+    """Shadow: judged, published, untouched."""
+    transaction = begin(STREAM_MODES[mode], lane={"enforced": False})
+    answering(transaction)
+    events = [sse("mail ada@"), sse("example.com now")] if mode != "buffered" else [sse("mail ada@example.com")]
+
+    actions = [
+        action
+        for index, event in enumerate(events)
+        for action in transaction.receive(BodyEvent("response", event, end=index == len(events) - 1))
+    ]
+
+    assert actions[-1].metadata["portcullis"]["response"]["verdict"] == "mask"
+    assert streamed(actions) in (b"", b"".join(events))
+
+
+@pytest.mark.parametrize("mode", ["duplex", "streamed"])
+def test_coded_stream_is_refused(begin, mode):
+    """None was asked for, and it cannot be read as it flows."""
+    transaction = begin(STREAM_MODES[mode])
+
+    [action] = answering(transaction, ("content-encoding", "gzip"))
+
+    assert (action.status, action.code) == (502, "unsupported_content")
+
+
+def test_unguarded_answer_passes_as_it_is(begin):
+    """The configuration said that answers are not guarded, though they come."""
+    transaction = begin(STREAM_MODES["duplex"], guard_response=False)
+    [first] = answering(transaction)
+    chunks = transaction.receive(BodyEvent("response", sse("mail ada@example.com"), end=True))
+
+    assert (first.part, streamed(chunks)) == ("headers", sse("mail ada@example.com"))
+
+
+@pytest.mark.parametrize("modes", MODES)
+def test_unreadable_body_passes_where_the_policy_says_so(begin, modes):
+    """With its trailers, and whatever comes twice."""
+    transaction = begin(modes, lane={"pass_unreadable": True})
+    body = b"\xff no text at all"
+    actions = transaction.receive(request_headers())
+    actions += transaction.receive(BodyEvent("request", body, end=True))
+    actions += transaction.receive(TrailersEvent("request", (("x", "1"),)))
+
+    assert not any(isinstance(action, Reject) for action in actions)
+    assert streamed(actions) == (body if modes == "duplex" else b"")
+
+
+def test_unreadable_headers_pass_where_the_policy_says_so(begin):
+    """A coding that nobody reads: the whole body goes on unseen."""
+    transaction = begin("duplex", lane={"pass_unreadable": True})
+    [first] = transaction.receive(request_headers(("content-encoding", "zz")))
+    chunks = transaction.receive(BodyEvent("request", b"anything", end=True))
+
+    assert (first.part, streamed(chunks)) == ("headers", b"anything")
+
+
+def test_selftest_that_ends_with_trailers_is_answered(begin):
+    """The probe counts what came."""
+    transaction = begin("duplex")
+    transaction.receive(request_headers(path=SELFTEST_PATH))
+    transaction.receive(BodyEvent("request", b"[1,2]"))
+
+    [action] = transaction.receive(TrailersEvent("request", ()))
+
+    assert json.loads(action.body)["selftest"]["bytes_seen"] == 5
+
+
+def test_failure_while_watching_says_nothing(begin):
+    """Observability mode: Envoy hears no answer."""
+    transaction = begin(Modes(BodyMode.STREAMED, BodyMode.STREAMED), observe=True)
+    transaction.receive(request_headers())
+
+    assert transaction.fail(RuntimeError("x"), BodyEvent("request", b"x")) == []
+
+
+def test_load_counts_what_is_held(begin):
+    """So that a host knows when an answer takes long."""
+    transaction = begin("duplex")
+    transaction.receive(request_headers())
+    transaction.receive(BodyEvent("request", b"x" * 100))
+
+    assert transaction.load(BodyEvent("request", b"y" * 10, end=True)) == 110
+
+
+def test_events_and_actions_keep_text_to_themselves():
+    """Their repr goes into tracebacks."""
+    values = [BodyEvent("request", b"secret"), ReplaceBody("request", b"secret"), SendChunk("request", b"secret")]
+
+    assert "secret" not in repr(values)
