@@ -76,15 +76,12 @@ def load(settings: Settings) -> Presidio:
     """Import Presidio and build the recognizers of a policy.
 
     Raises:
-        ConfigError: a recognizer file cannot be used, or nothing is left to run; names the file.
+        ConfigError: a recognizer file or a country cannot be used; names it.
     """
     root = _import_root()
     take_offline()
     loader = importlib.import_module(f"{_ROOT}.recognizer_registry.recognizers_loader_utils")
     recognizers = _build(loader, settings)
-    unknown = set(settings.languages) - {recognizer.supported_language for recognizer in recognizers}
-    if unknown:
-        raise ConfigError(f"pii.languages: no recognizer speaks {', '.join(sorted(unknown))}")
     return Presidio(
         engine=root.AnalyzerEngine,
         pattern_recognizer=root.PatternRecognizer,
