@@ -13,8 +13,10 @@ import click
 from sidecar import __version__
 from sidecar.adapters.extproc import read_settings
 from sidecar.app import Options
+from sidecar.config import find_policy
 from sidecar.delivery.wiring import Delivery
-from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, parse_address
+from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, limits_for, parse_address
+from sidecar.rules.policy import read_policy
 from sidecar.serve import Settings
 from sidecar.serve import serve as run
 
@@ -139,7 +141,9 @@ def serve(
     if client_ca and not tls:
         raise click.UsageError("--client-ca needs --tls")
     certificate = Tls(certificate=tls[0].absolute(), key=tls[1].absolute(), client_ca=client_ca) if tls else None
-    listen = Listen(tuple(parse_address(address) for address in addresses), tls=certificate)
+    body_limit = read_policy(*find_policy(policy)).limits.body_bytes
+    parsed = tuple(parse_address(address) for address in addresses)
+    listen = Listen(parsed, tls=certificate, limits=limits_for(body_limit))
     settings = Settings(
         Options(rules=rules, policy=_absolute(policy)),
         upstream,

@@ -16,7 +16,7 @@ from sidecar.gateway import bootstrap
 from sidecar.gateway.demo import DemoUpstream
 from sidecar.gateway.envoy import Envoy, require_free
 from sidecar.hosts import grpcio
-from sidecar.hosts.listen import Limits, Listen, TcpAddress, UnixAddress
+from sidecar.hosts.listen import Listen, TcpAddress, UnixAddress, limits_for
 from sidecar.hosts.supervisor import Plan, supervised
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 DEMO = "demo"
 _GRACE_SECONDS = 2.0
-# A message holds the body and what surrounds it.
-_MESSAGE_ROOM = 2**20
 
 
 class Workers(msgspec.Struct, frozen=True):
@@ -115,9 +113,7 @@ async def run(snapshot: Filters, settings: Settings) -> AsyncIterator[Gateway]:
             demo = DemoUpstream().start()
             stack.callback(demo.stop)
             upstream = bootstrap.parse_upstream(demo.url)
-        own = Listen(
-            (UnixAddress(folder / "filter.sock"),), limits=Limits(max_message_bytes=body_limit + _MESSAGE_ROOM)
-        )
+        own = Listen((UnixAddress(folder / "filter.sock"),), limits=limits_for(body_limit))
         sockets = await stack.enter_async_context(_serving(snapshot, own, settings.workers))
         admin = folder / "admin.sock"
         plan = bootstrap.Plan(

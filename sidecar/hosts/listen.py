@@ -92,3 +92,18 @@ class Listen(msgspec.Struct, frozen=True):
     is_shared: bool = False
     # Encoding of answers for clients that accept it; on a loopback compression only costs.
     compression: str | None = None
+
+
+# A message holds a body and what surrounds it.
+_MESSAGE_ROOM = 1 << 20
+
+
+def limits_for(body_limit: int) -> Limits:
+    """Return limits under which every body that the policy allows reaches the policy.
+
+    A message that is too long for the host ends its stream with an error, which a careless Envoy takes for leave to go on.
+
+    Args:
+        body_limit: bytes of a body, as the policy has it.
+    """
+    return Limits(max_message_bytes=max(Limits().max_message_bytes, body_limit + _MESSAGE_ROOM))
