@@ -31,6 +31,7 @@ class Reservation:
 
     def __init__(self, addresses: Iterable[Address]) -> None:
         self._held: list[IO[str] | socket.socket] = []
+        self._sockets: list[Path] = []
         try:
             self.addresses = tuple([self._hold(address) for address in addresses])
         except BaseException:
@@ -38,7 +39,10 @@ class Reservation:
             raise
 
     def release(self) -> None:
-        """Let go of every address."""
+        """Let go of every address; the files of Unix sockets go with it, so that clients fail at once."""
+        for path in self._sockets:
+            path.unlink(missing_ok=True)
+        self._sockets.clear()
         for held in self._held:
             held.close()
         self._held.clear()
@@ -47,6 +51,7 @@ class Reservation:
         if isinstance(address, UnixAddress):
             self._lock(address.path.with_name(address.path.name + ".lock"), address)
             _remove_stale(address)
+            self._sockets.append(address.path)
             return address
         if address.port:
             self._lock(runtime_folder() / f"port-{address.port}.lock", address)
@@ -54,7 +59,10 @@ class Reservation:
         # Bound and never listening: it keeps the port for our workers and takes no connection.
         keeper = _bind(address, is_shared=True)
         self._held.append(keeper)
-        return TcpAddress(address.host, keeper.getsockname()[1])
+        chosen = TcpAddress(address.host, keeper.getsockname()[1])
+        if not address.port:
+            self._lock(runtime_folder() / f"port-{chosen.port}.lock", chosen)
+        return chosen
 
     def _lock(self, path: Path, address: Address) -> None:
         try:
