@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path  # msgspec reads the annotation of `Options` at run time
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -22,6 +23,7 @@ from sidecar.core.operators.pseudonymise import Pseudonymise
 from sidecar.core.plan import GateTable, build_table, compile_plan
 from sidecar.core.pseudonyms import Keyring
 from sidecar.core.score import Weigher
+from sidecar.core.turns import TurnMemory
 from sidecar.model import TARGETS
 from sidecar.rules.bundle import Bundle, read_bundle
 from sidecar.rules.output import build_lookout, build_recall
@@ -73,6 +75,7 @@ class Snapshot:
         self._tools = tools
         self._filters: dict[tuple[str, str], Filter] = {}
         self._lanes: dict[tuple[int, ...], Lane] = {}
+        self._turns = _turn_memory(policy)
 
     def filter(self, application: str = "", route: str = "") -> Filter:
         """Return the filter of one application and route."""
@@ -81,7 +84,10 @@ class Snapshot:
             if len(self._filters) >= _FILTERS_KEPT:
                 self._filters.clear()
             lane = self._lane(application, route)
-            known = Filter(self.engine, lane, self._observer, application=application, route=route)
+            # A verdict holds for one application, and for one way of judging.
+            scope = f"{application}\0{applicable(self.policy, application=application, route=route)}"
+            turns = self._turns.scope(scope) if self._turns else None
+            known = Filter(self.engine, lane, self._observer, application=application, route=route, turns=turns)
             self._filters[application, route] = known
         return known
 
@@ -93,6 +99,14 @@ class Snapshot:
             profile = resolve(self.policy, application=application, route=route, tools=self._tools)
             lane = self._lanes[applied] = _compile_lane(self.table, profile, self.policy, keyring=self._tools.keyring)
         return lane
+
+
+def _turn_memory(policy: PolicyDocument) -> TurnMemory | None:
+    """Return a memory of verdicts; none, where a clean verdict may mean that a model had no time to look."""
+    unsure = policy.ner.enabled and policy.ner.overload == "skip"
+    if policy.conversation.scan == "all" or unsure:
+        return None
+    return TurnMemory(secrets.token_bytes(32), policy.conversation.memory)
 
 
 def _compile_lane(table: GateTable, profile: Profile, policy: PolicyDocument, *, keyring: Keyring) -> Lane:
@@ -119,6 +133,7 @@ def _compile_lane(table: GateTable, profile: Profile, policy: PolicyDocument, *,
         enforced=profile.enforced,
         lookout=build_lookout(policy.output, families),
         recall=build_recall(policy.output, families),
+        joins=policy.conversation.join,
         form=form_of if "form" in families else None,
         keyring=keyring if any(_pseudonymises(item) for item in profile.targets.values()) else None,
     )

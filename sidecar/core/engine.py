@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,6 +11,7 @@ from sidecar.core.coding import DECODERS, Decoder
 from sidecar.core.confirm import Plan, confirm
 from sidecar.core.decide import TargetPolicy, decide
 from sidecar.core.extract import extract
+from sidecar.core.joins import find_split
 from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.mask import mask
 from sidecar.core.normalise import normalise
@@ -17,6 +19,7 @@ from sidecar.core.pseudonyms import Keyring, Pseudonyms
 from sidecar.core.restore import restored
 from sidecar.core.scan import Scanner, Signs, scan
 from sidecar.core.score import Weigher, score
+from sidecar.core.turns import removed
 from sidecar.model import Decision, Segment, Verdict
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from sidecar.core.recall import Recall
     from sidecar.core.schemas import Schema
+    from sidecar.core.turns import Turns
     from sidecar.model import Finding
 
 
@@ -44,6 +48,7 @@ class Lane(msgspec.Struct, frozen=True):
         pseudonyms: those of the exchange at hand; None: they are not restored.
         lookout: what answers are looked at for beside the rules.
         recall: prepares what the answer to a request must not say again; None where nothing is compared.
+        joins: whether neighbouring texts are also read together, for payloads that were split.
         form: reads from a request the form that its answer has to keep; None where that is not checked.
         sanitises: whether some texts are rewritten although nothing was found in them; worked out, not given.
         guarded: the directions in which anything is looked for; worked out, not given.
@@ -62,6 +67,7 @@ class Lane(msgspec.Struct, frozen=True):
     lookout: Lookout = NOTHING
     recall: Recall | None = None
     form: Callable[[bytes], Lookout] | None = None
+    joins: bool = False
     sanitises: bool = False
     guarded: frozenset[str] = frozenset()
 
@@ -114,7 +120,9 @@ class Engine:
         self.revision = revision
         self._clean = Decision(Verdict.ALLOW, revision=revision)
 
-    def inspect(self, body: bytes, schema: Schema, lane: Lane, recall: Lookout = NOTHING) -> Outcome:
+    def inspect(
+        self, body: bytes, schema: Schema, lane: Lane, recall: Lookout = NOTHING, turns: Turns | None = None
+    ) -> Outcome:
         """Inspect one message body.
 
         Args:
@@ -122,23 +130,56 @@ class Engine:
             schema: its format.
             lane: rules and policy of the caller.
             recall: for an answer, what its request gave to look for.
+            turns: for a request, what its application's conversations have been judged; None: all of it is new.
 
         Raises:
             InputError: the body cannot be read.
             EngineError: we failed; the failure policy decides.
         """
         segments = extract(body, schema)
-        decision = self.judge(segments, lane, recall)
+        decision = self.judge(segments, lane, recall) if turns is None else self._judge_turns(segments, lane, turns)
         return Outcome(decision, mask(body, decision.edits, schema), recall=_recalled(body, segments, decision, lane))
 
-    def judge(self, segments: Sequence[Segment], lane: Lane, recall: Lookout = NOTHING) -> Decision:
-        """Inspect texts that were already extracted; see `inspect`."""
-        hits = scan(normalise(segments), self.scanner, self.signs)
+    def _judge_turns(self, segments: Sequence[Segment], lane: Lane, turns: Turns) -> Decision:
+        """Judge what is new in a conversation, and take out what was blocked in an earlier turn."""
+        split = turns.split(segments)
+        decision = self.judge(segments, lane, fresh=split.fresh)
+        turns.remember(split, decision.findings)
+        if not split.blocked:
+            return decision
+        findings, edits = removed(split.blocked)
+        return msgspec.structs.replace(
+            decision,
+            verdict=max(decision.verdict, Verdict.MASK),
+            findings=(*decision.findings, *findings),
+            edits=(*decision.edits, *edits) if decision.verdict is not Verdict.BLOCK else (),
+        )
+
+    def _find(self, segments: Sequence[Segment], lane: Lane) -> Sequence[Finding]:
+        return confirm(scan(normalise(segments), self.scanner, self.signs), lane.plans)
+
+    def judge(
+        self,
+        segments: Sequence[Segment],
+        lane: Lane,
+        recall: Lookout = NOTHING,
+        fresh: Sequence[Segment] | None = None,
+    ) -> Decision:
+        """Inspect texts that were already extracted.
+
+        Args:
+            segments: the texts of a message.
+            lane: rules and policy of the caller.
+            recall: for an answer, what its request gave to look for.
+            fresh: those that were not judged before; None for all.
+        """
+        hits = scan(normalise(segments if fresh is None else fresh), self.scanner, self.signs)
+        across = find_split(segments, partial(self._find, lane=lane)) if lane.joins and len(segments) > 1 else []
         pseudonyms = lane.pseudonyms
         lookout = lane.lookout + recall
-        if not hits and not lane.sanitises and lookout is NOTHING:
+        if not hits and not across and not lane.sanitises and lookout is NOTHING:
             return self._clean if pseudonyms is None else restored(self._clean, segments, pseudonyms)
-        findings = confirm(hits, lane.plans)
+        findings = [*confirm(hits, lane.plans), *across]
         scores = score(hits, findings, self.weigh)
         if lookout is not NOTHING:
             findings = lookout.keep(findings) + lookout.find(segments) + lookout.measure(segments)

@@ -15,6 +15,7 @@ from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.media import parse_content_type
 from sidecar.core.pseudonyms import Pseudonyms
 from sidecar.core.schemas import Schema, request_schema, response_schema
+from sidecar.core.turns import Turns
 from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import TARGETS, Decision, Segment, Verdict
 
@@ -111,11 +112,20 @@ class Filter:
         observer: counts and records every decision.
         application: who asks.
         route: for what.
+        turns: what its conversations have been judged; None: every request is judged anew.
     """
 
     def __init__(
-        self, engine: Engine, lane: Lane, observer: Observer | None = None, *, application: str = "", route: str = ""
+        self,
+        engine: Engine,
+        lane: Lane,
+        observer: Observer | None = None,
+        *,
+        application: str = "",
+        route: str = "",
+        turns: Turns | None = None,
     ) -> None:
+        self._turns = turns
         self.engine = engine
         self.lane = lane
         self._observer = observer or Unobserved()
@@ -135,7 +145,8 @@ class Filter:
             return self
         pseudonyms = Pseudonyms(self.lane.keyring, self._application, conversation)
         lane = msgspec.structs.replace(self.lane, pseudonyms=pseudonyms)
-        return Filter(self.engine, lane, self._observer, application=self._application, route=self._route)
+        names = {"application": self._application, "route": self._route}
+        return Filter(self.engine, lane, self._observer, **names, turns=self._turns)
 
     def check_text(self, text: str, target: str = "request.user") -> Answer:
         """Check one text.
@@ -173,7 +184,8 @@ class Filter:
         begin = self._observer.clock()
         try:
             self._require_length(len(body), self.lane.body_limit, "bytes")
-            outcome = self.engine.inspect(body, schema, self.lane, recall)
+            turns = self._turns if direction == "request" else None
+            outcome = self.engine.inspect(body, schema, self.lane, recall, turns)
         except InputError as error:
             outcome = Outcome(self.refuse(error), body)
         except EngineError as error:

@@ -172,6 +172,20 @@ class Pii(Strict, frozen=True):
     score_threshold: Fraction = 0.0
 
 
+class Conversation(Strict, frozen=True):
+    """How requests that repeat a conversation are judged.
+
+    Args:
+        scan: `new` judges texts that were not judged before, `all` judges every text of every request.
+        memory: how many verdicts each worker remembers, for `new`; about 150 bytes each.
+        join: whether neighbouring texts are also read together, for payloads that were split over parts or turns.
+    """
+
+    scan: Literal["new", "all"] = "new"
+    memory: Annotated[int, msgspec.Meta(ge=2)] = 50_000
+    join: bool = True
+
+
 class PolicyDocument(Strict, frozen=True):
     """The policy file."""
 
@@ -186,6 +200,7 @@ class PolicyDocument(Strict, frozen=True):
     sanitise: Sanitising = Sanitising()
     pii: Pii = Pii()
     ner: Ner = Ner()
+    conversation: Conversation = Conversation()
     output: Output = Output()
     families: dict[str, FamilySettings] = {}
     overrides: tuple[Override, ...] = ()
