@@ -63,6 +63,11 @@ def confirm(hits: Sequence[Hits], plans: Mapping[str, Plan]) -> list[Finding]:
     return _distinct(findings)
 
 
+def confirm_rules(hits: Sequence[Hits], plans: Mapping[str, Plan]) -> list[Finding]:
+    """Confirm the gates of rules only, without recognizers and bounds; for texts that were put together here."""
+    return _distinct([found for hit in hits for found in _confirm_rules(hit, plans[hit.view.segment.target])])
+
+
 def _limit_finding(segment: Segment) -> Finding:
     return Finding(LIMIT_RULE, "limits", 0, len(segment.text), 1.0, segment, verdict=Verdict.BLOCK)
 

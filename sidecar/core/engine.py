@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sidecar.core.coding import DECODERS, Decoder
-from sidecar.core.confirm import Plan, confirm
+from sidecar.core.confirm import Plan, confirm, confirm_rules
 from sidecar.core.decide import TargetPolicy, decide
 from sidecar.core.extract import extract
 from sidecar.core.joins import find_split
@@ -156,7 +156,7 @@ class Engine:
         )
 
     def _find(self, segments: Sequence[Segment], lane: Lane) -> Sequence[Finding]:
-        return confirm(scan(normalise(segments), self.scanner, self.signs), lane.plans)
+        return confirm_rules(scan(normalise(segments), self.scanner, self.signs), lane.plans)
 
     def judge(
         self,
@@ -174,12 +174,13 @@ class Engine:
             fresh: those that were not judged before; None for all.
         """
         hits = scan(normalise(segments if fresh is None else fresh), self.scanner, self.signs)
-        across = find_split(segments, partial(self._find, lane=lane)) if lane.joins and len(segments) > 1 else []
+        findings = confirm(hits, lane.plans) if hits else []
+        if lane.joins and len(segments) > 1:
+            findings += find_split(segments, partial(self._find, lane=lane), findings, fresh)
         pseudonyms = lane.pseudonyms
         lookout = lane.lookout + recall
-        if not hits and not across and not lane.sanitises and lookout is NOTHING:
+        if not hits and not findings and not lane.sanitises and lookout is NOTHING:
             return self._clean if pseudonyms is None else restored(self._clean, segments, pseudonyms)
-        findings = [*confirm(hits, lane.plans), *across]
         scores = score(hits, findings, self.weigh)
         if lookout is not NOTHING:
             findings = lookout.keep(findings) + lookout.find(segments) + lookout.measure(segments)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from sidecar.core.schemas import request_schema
+from sidecar.core.turns import TurnMemory
 from sidecar.model import Verdict
 from tests.core.streams import engine_and_lane
 
@@ -59,6 +60,20 @@ def test_split_values_are_masked_in_each_piece():
 def test_texts_that_are_no_neighbours_are_not_joined(messages):
     """Other roles and far ends do not make a payload."""
     assert judge(messages).decision.verdict is Verdict.ALLOW
+
+
+def test_a_payload_over_many_turns_is_found_when_it_is_complete():
+    """Earlier turns are remembered as clean; what completes the payload is read with the text before it."""
+    engine, lane = engine_and_lane(blocked=("gap",))
+    lane = msgspec.structs.replace(lane, joins=True)
+    turns = TurnMemory(b"k" * 32, 100).scope("a")
+    pieces = ["please", "be", "gin what we", "said and", "e", "nd it"]
+    verdicts = []
+    for count in range(1, len(pieces) + 1):
+        body = json.dumps({"messages": [user(piece) for piece in pieces[:count]]}).encode()
+        verdicts.append(engine.inspect(body, CHAT, lane, turns=turns).decision.verdict)
+
+    assert verdicts == [Verdict.ALLOW] * 5 + [Verdict.BLOCK]
 
 
 def test_what_is_whole_is_said_once():
