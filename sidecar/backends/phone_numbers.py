@@ -144,10 +144,12 @@ def _digits_may_be_valid(digits: str, region: str) -> bool:
     if known.international_prefix.match(digits):
         return True
     readings = {digits, digits.removeprefix(known.country_code)}
-    readings.update(
-        phonenumberutil._maybe_strip_national_prefix_carrier_code(reading, known.metadata)[1]  # noqa: SLF001 - the library's own rule
-        for reading in tuple(readings)
-    )
+    # The library takes prefixes off behind the country code, and once more from what is left.
+    for _ in range(2):
+        readings |= {
+            phonenumberutil._maybe_strip_national_prefix_carrier_code(reading, known.metadata)[1]  # noqa: SLF001 - its own rule
+            for reading in readings
+        }
     return any(len(reading) in known.lengths and known.valid.fullmatch(reading) for reading in readings)
 
 

@@ -224,10 +224,43 @@ def test_a_candidate_that_is_ruled_out_is_no_number(region):
     """Random digits with prefixes: the library finds nothing in what `may_be_valid` refuses."""
     random_ = random.Random(region)
     for _ in range(1500):
-        digits = random_.choice(["", "0", "1", "00", "011", "49", "39", "54", "549", "52", "91", "0800"])
+        digits = random_.choice(
+            [
+                "",
+                "0",
+                "1",
+                "00",
+                "011",
+                "49",
+                "490",
+                "4900",
+                "390",
+                "39",
+                "54",
+                "549",
+                "5490",
+                "52",
+                "910",
+                "0800",
+                "440",
+                "3300",
+                "9720",
+                "550",
+            ]
+        )
         digits += "".join(random_.choice("0123456789") for _ in range(random_.randint(2, 12)))
         if not may_be_valid(digits, region):
             assert not phonenumbers.PhoneNumberMatcher(digits, region, leniency=1).has_next()
+
+
+def test_prefixes_are_taken_off_twice():
+    """A card number that Germany reads as +49 0 0 948…: found by the differential test on the corpora."""
+    random_ = random.Random(5)
+    for _ in range(300):
+        digits = "4900948" + "".join(random_.choice("0123456789") for _ in range(9))
+        found = phonenumbers.PhoneNumberMatcher(digits, "DE", leniency=1).has_next()
+
+        assert may_be_valid(digits, "DE") or not found
 
 
 def test_short_numbers_are_listed():
