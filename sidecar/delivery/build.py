@@ -45,6 +45,10 @@ Load = Callable[[Mapping[str, bytes], bool], Snapshot]
 """Makes a snapshot of files; its decisions are counted and recorded where the second argument is true."""
 
 
+Builder = Callable[[Mapping[str, bytes], str, float], None]
+"""Checks and compiles files under a policy, by name or file, within so many seconds; raises `BundleError`."""
+
+
 class Offer(msgspec.Struct, frozen=True):
     """A bundle that somebody offers.
 
@@ -61,7 +65,7 @@ class Offer(msgspec.Struct, frozen=True):
     rollback: bool = False
 
 
-def admit(offer: Offer, terms: Terms, policy: str, *, floor: Floor, now: float) -> None:
+def admit(offer: Offer, terms: Terms, policy: str, *, floor: Floor, now: float, builder: Builder) -> None:
     """Let a bundle through, or refuse it with all faults.
 
     Signatures, versions and house rules are looked at here; compiling, self-tests and the differential run in a process
@@ -73,6 +77,7 @@ def admit(offer: Offer, terms: Terms, policy: str, *, floor: Floor, now: float) 
         policy: name or file of the policy, for the other process.
         floor: the newest version that was in force.
         now: seconds since 1970.
+        builder: checks and compiles; `build_apart` where it must not cost this process anything.
 
     Raises:
         BundleError: names every fault.
@@ -83,7 +88,7 @@ def admit(offer: Offer, terms: Terms, policy: str, *, floor: Floor, now: float) 
     found += lint(offer.files)
     if found:
         raise BundleError(*dict.fromkeys(found))
-    build_apart(offer.files, policy, seconds=terms.seconds)
+    builder(offer.files, policy, terms.seconds)
 
 
 def build(
@@ -133,7 +138,7 @@ def differential(snapshot: Snapshot, *, count: int, seed: int = 0) -> list[str]:
     ]
 
 
-def build_apart(files: Mapping[str, bytes], policy: str, *, seconds: float) -> None:
+def build_apart(files: Mapping[str, bytes], policy: str, seconds: float) -> None:
     """Build a bundle in a process of its own, so that what it costs is bounded and what it compiles is cached.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from sidecar.app import Live, Snapshot
-from sidecar.delivery.build import Load, Offer, Terms, admit
+from sidecar.delivery.build import Builder, Load, Offer, Terms, admit, build_apart
 from sidecar.delivery.shadow import Shadow, ShadowingObserver
 from sidecar.delivery.sources import offer_of_archive
 from sidecar.delivery.store import Active, Store
@@ -71,6 +71,7 @@ class Keeper:
         listener: told of what happens.
         clock: returns seconds since 1970.
         store: what is remembered; None for nothing.
+        builder: checks and compiles an offer.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Keeper:
         listener: Listener,
         clock: Callable[[], float],
         store: Store | None = None,
+        builder: Builder = build_apart,
     ) -> None:
         self._live = live
         self._observer = observer
@@ -93,6 +95,7 @@ class Keeper:
         self._listener = listener
         self._clock = clock
         self._store = store
+        self._builder = builder
         self._floor = store.floor() if store else Floor()
         self._previous: Snapshot | None = None
         self._sequence = 0
@@ -121,7 +124,7 @@ class Keeper:
             return self._put_in_force(snapshot, "rolled_back" if offer.rollback else "activated")
 
     def _admit(self, offer: Offer, floor: Floor, *, observed: bool) -> Snapshot:
-        admit(offer, self._terms, self._policy, floor=floor, now=self._clock())
+        admit(offer, self._terms, self._policy, floor=floor, now=self._clock(), builder=self._builder)
         return self._load(offer.files, observed)
 
     def adopt(self, offer: Offer) -> None:

@@ -80,13 +80,17 @@ class HttpSource:
 
     async def fetch(self) -> Offer | None:
         """Ask for the bundle; unchanged by ETag, or by content where the server sends none, it is None."""
-        asked = {"if-none-match": self._etag} if self._etag else {}
+        asked = {"accept-encoding": "identity"}
+        if self._etag:
+            asked["if-none-match"] = self._etag
         try:
             async with self._client.stream("GET", self._url, headers=asked) as answer:
                 if answer.status_code == httpx.codes.NOT_MODIFIED:
                     return None
                 if answer.status_code != httpx.codes.OK:
                     raise BundleError(f"{self._url}: the server answers {answer.status_code}")
+                if "content-encoding" in answer.headers:
+                    raise BundleError(f"{self._url}: the server adds a content coding, which was not asked for")
                 data = await _read(answer, self._url)
                 etag = answer.headers.get("etag", "")
         except httpx.HTTPError as error:
@@ -105,7 +109,7 @@ class HttpSource:
 
 async def _read(answer: httpx.Response, url: str) -> bytes:
     parts, total = [], 0
-    async for part in answer.aiter_raw():
+    async for part in answer.aiter_bytes():
         total += len(part)
         if total > ARCHIVE_LIMIT:
             raise BundleError(f"{url}: more than {ARCHIVE_LIMIT} bytes")
