@@ -26,9 +26,12 @@ class Totals:
     def __init__(self) -> None:
         self._ended: dict[tuple[str, str, Sample], float] = {}
         self._current: dict[int, str] = {}
+        self._help: dict[str, str] = {}
 
     def update(self, worker: int, text: str) -> None:
         """Take the newest metrics of a worker, in the text format."""
+        if not self._help:
+            self._help = {family.name: family.documentation for family in text_string_to_metric_families(text)}
         self._current[worker] = text
 
     def end(self, worker: int) -> None:
@@ -55,7 +58,11 @@ class Totals:
                 sample = (name, labels) if kind in _SUMMED else (name, (*labels, ("worker", str(worker))))
                 samples = values.setdefault(family, {})
                 samples[sample] = samples.get(sample, 0.0) + value
-        lines = [line for family, kind in kinds.items() for line in _family(family, kind, values[family])]
+        lines = [
+            line
+            for family, kind in kinds.items()
+            for line in _family(family, kind, self._help.get(family, ""), values[family])
+        ]
         for name, value in (extra or {}).items():
             lines += [f"# TYPE {name} gauge", f"{name} {value:g}"]
         return "\n".join(lines) + "\n"
@@ -68,12 +75,13 @@ def _samples(text: str) -> Iterable[tuple[str, str, Sample, float]]:
                 yield family.name, family.type, (sample.name, tuple(sorted(sample.labels.items()))), sample.value
 
 
-def _family(family: str, kind: str, samples: Mapping[Sample, float]) -> Iterable[str]:
+def _family(family: str, kind: str, text: str, samples: Mapping[Sample, float]) -> Iterable[str]:
     suffix = "_total" if kind == "counter" else ""
+    yield f"# HELP {family}{suffix} {text}"
     yield f"# TYPE {family}{suffix} {kind}"
     for (name, labels), value in samples.items():
-        text = ",".join(f'{label}="{_escape(content)}"' for label, content in labels)
-        yield f"{name}{{{text}}} {value!r}" if text else f"{name} {value!r}"
+        listed = ",".join(f'{label}="{_escape(content)}"' for label, content in labels)
+        yield f"{name}{{{listed}}} {value!r}" if listed else f"{name} {value!r}"
 
 
 def _escape(value: str) -> str:
