@@ -21,8 +21,9 @@ from sidecar.app import Options, load_snapshot
 from sidecar.backends import ner_component  # noqa: F401 - the model's component, which spaCy looks up by name
 from sidecar.backends.hyperscan_scanner import HyperscanScanner, engine_version
 from sidecar.backends.ner_settings import SHIPPED_MODEL
-from sidecar.backends.presidio_load import Settings, take_offline
+from sidecar.backends.presidio_load import take_offline
 from sidecar.backends.presidio_recognizer import PresidioRecognizer
+from sidecar.backends.presidio_settings import Settings
 
 FILES = ("pii.jsonl.gz", "pii_partial.jsonl.gz", "pii_recognizer_tests.jsonl.gz")
 _CLEAN = (

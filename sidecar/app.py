@@ -14,6 +14,8 @@ from sidecar.backends.codings import ALL_DECODERS
 from sidecar.backends.json_forms import form_of
 from sidecar.backends.layered_scanner import LayeredScanner
 from sidecar.backends.operator_tools import operator_tools
+from sidecar.backends.presidio_deferred import DeferredPresidio
+from sidecar.backends.presidio_settings import Settings
 from sidecar.backends.re_scanner import ReScanner
 from sidecar.core.decide import TargetPolicy
 from sidecar.core.engine import Engine, Lane
@@ -228,11 +230,7 @@ def _uses(policy: PolicyDocument, family: str) -> bool:
 
 
 def _patterns(wanted: Pii) -> Recognizer:
-    # Imported where a policy asks for it: one without PII does not pay for Presidio.
-    from sidecar.backends.presidio_load import Settings  # noqa: PLC0415 - see above
-    from sidecar.backends.presidio_recognizer import PresidioRecognizer  # noqa: PLC0415 - see above
-
-    return PresidioRecognizer(
+    return DeferredPresidio(
         Settings(
             languages=wanted.languages,
             countries=wanted.countries,
@@ -240,7 +238,8 @@ def _patterns(wanted: Pii) -> Recognizer:
             allow_list=wanted.allow_list,
             allow_list_match=wanted.allow_list_match,
             score_threshold=wanted.score_threshold,
-        )
+        ),
+        config.cache_folder(),
     )
 
 

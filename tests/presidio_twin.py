@@ -8,8 +8,8 @@ from typing import Any
 from sidecar.backends import presidio_load
 from sidecar.backends.hyperscan_scanner import HyperscanScanner
 from sidecar.backends.plain_nlp import PlainNlpEngine
-from sidecar.backends.presidio_load import Settings
 from sidecar.backends.presidio_recognizer import PresidioRecognizer
+from sidecar.backends.presidio_settings import Settings
 
 # Every country that Presidio 2.2.366 has recognizers of.
 COUNTRIES = ("au", "ca", "de", "es", "fi", "in", "it", "kr", "ng", "ph", "pl", "se", "sg", "th", "tr", "uk", "us", "za")

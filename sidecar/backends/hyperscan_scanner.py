@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import hmac
-import os
-import secrets
-import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,15 +11,13 @@ from typing import TYPE_CHECKING
 import hyperscan
 import msgspec
 
+from sidecar.backends.sealed_cache import cache_key, read_sealed, write_sealed
 from sidecar.errors import ScannerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sidecar.core.scan import Gate
-
-# A seal precedes the blob: Hyperscan's own checksum covers only part of it, and forged blobs give wrong verdicts.
-_SEAL_BYTES = hashlib.sha256().digest_size
 
 
 class HyperscanScanner:
@@ -103,7 +97,7 @@ def require_trustworthy_engine() -> None:
 def _load_or_compile(gates: Sequence[Gate], cache: Path | None) -> hyperscan.Database:
     if cache is None:
         return _compile(gates)
-    key = _cache_key(cache)
+    key = cache_key(cache)
     content = hashlib.sha256(engine_version().encode() + msgspec.json.encode(gates)).hexdigest()
     path = cache / f"{content}.hsdb"
     database = _load(path, key, content)
@@ -115,12 +109,12 @@ def _load_or_compile(gates: Sequence[Gate], cache: Path | None) -> hyperscan.Dat
         database = _load(path, key, content)
         if database is None:
             database = _compile(gates)
-            _write_sealed(path, key, content, hyperscan.dumpb(database))
+            write_sealed(path, key, content, hyperscan.dumpb(database))
     return database
 
 
 def _load(path: Path, key: bytes, content: str) -> hyperscan.Database | None:
-    blob = _read_sealed(path, key, content)
+    blob = read_sealed(path, key, content)
     if blob is None:
         return None
     try:
@@ -188,45 +182,3 @@ def _flags(gate: Gate) -> int:
     if gate.multiline:
         flags |= hyperscan.HS_FLAG_MULTILINE
     return flags
-
-
-def _cache_key(cache: Path) -> bytes:
-    """Read this installation's cache key, or make one; the folder and the key are readable by the owner only."""
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = cache / "cache.key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        key = path.read_bytes()
-        if len(key) == _SEAL_BYTES:
-            return key
-        path.unlink()
-        return _cache_key(cache)
-    with os.fdopen(descriptor, "wb") as file:
-        key = secrets.token_bytes(_SEAL_BYTES)
-        file.write(key)
-    return key
-
-
-def _seal(key: bytes, content: str, blob: bytes) -> bytes:
-    return hmac.new(key, content.encode() + blob, hashlib.sha256).digest()
-
-
-def _read_sealed(path: Path, key: bytes, content: str) -> bytes | None:
-    try:
-        sealed = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    seal, blob = sealed[:_SEAL_BYTES], sealed[_SEAL_BYTES:]
-    if not hmac.compare_digest(seal, _seal(key, content, blob)):
-        path.unlink(missing_ok=True)
-        return None
-    return blob
-
-
-def _write_sealed(path: Path, key: bytes, content: str, blob: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(_seal(key, content, blob) + blob)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)

@@ -19,9 +19,9 @@ from types import ModuleType
 from typing import Any
 
 import msgspec
-import tldextract
 import yaml
 
+from sidecar.backends.presidio_settings import Settings
 from sidecar.errors import ConfigError, RecognizerError
 
 _ROOT = "presidio_analyzer"
@@ -41,26 +41,6 @@ _NAMES = {
 _OTHER_ENGINES = frozenset({"HuggingFaceNerRecognizer", "BasicLangExtractRecognizer", "GLiNERRecognizer"})
 # A pattern gets this many seconds for one window of text before the text counts as not inspected.
 PATTERN_SECONDS = 0.5
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """Which recognizers run, and how.
-
-    Args:
-        languages: of Presidio's recognizers.
-        countries: ISO 3166 codes; recognizers of these countries run, too, whatever their language.
-        files: Presidio recognizer files (YAML), read in order.
-        allow_list: texts that are no findings.
-        allow_list_match: `exact`, or `regex`.
-        score_threshold: the engine's default threshold.
-    """
-
-    languages: tuple[str, ...] = ("en",)
-    countries: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    allow_list: tuple[str, ...] = ()
-    allow_list_match: str = "exact"
-    score_threshold: float = 0.0
 
 
 class Presidio(msgspec.Struct, frozen=True):
@@ -153,11 +133,11 @@ class _Muzzle(logging.Filter):
 
 def take_offline() -> None:
     """Give Presidio's e-mail recognizer the public suffix list inside the package: no download, no cache on disk."""
-    module = importlib.import_module("tldextract.tldextract")
+    module: Any = importlib.import_module("tldextract.tldextract")
     if getattr(module.TLD_EXTRACTOR, "suffix_list_urls", None):
-        extractor = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
+        extractor = module.TLDExtract(cache_dir=None, suffix_list_urls=())
         extractor("example.com")
-        module.TLD_EXTRACTOR = extractor  # type: ignore[attr-defined]
+        module.TLD_EXTRACTOR = extractor
 
 
 def _build(loader: Any, settings: Settings) -> list[Any]:

@@ -20,6 +20,7 @@ from sidecar.backends import presidio_gates, presidio_load
 from sidecar.backends.phone_numbers import quickened, shortest_numbers
 from sidecar.backends.plain_nlp import PlainArtifacts, PlainNlpEngine
 from sidecar.backends.presidio_gates import ALWAYS, PatternGate
+from sidecar.backends.presidio_settings import Settings
 from sidecar.backends.presidio_windows import CHUNK, WHOLE, Scope, chunks, run_scope, scope_of
 from sidecar.backends.widening import readable
 from sidecar.core.scan import Found, Gate
@@ -48,7 +49,7 @@ class PresidioRecognizer:
         ConfigError: a recognizer file or a setting cannot be used.
     """
 
-    def __init__(self, settings: presidio_load.Settings) -> None:
+    def __init__(self, settings: Settings) -> None:
         presidio = presidio_load.load(settings)
         self._remove_duplicates = presidio.remove_duplicates
         self._allow = {"allow_list": list(settings.allow_list) or None, "allow_list_match": settings.allow_list_match}
@@ -60,7 +61,7 @@ class PresidioRecognizer:
         self.gates: Sequence[Gate] = gates
         self.shapes = tuple(dict.fromkeys(shape for source in self._sources for shape in source.shapes))
 
-    def _engine(self, presidio: presidio_load.Presidio, language: str, settings: presidio_load.Settings) -> Any:
+    def _engine(self, presidio: presidio_load.Presidio, language: str, settings: Settings) -> Any:
         registry = _Selection(presidio.recognizers, [language])
         return presidio.engine(
             registry=registry,

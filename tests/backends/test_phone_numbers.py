@@ -6,7 +6,8 @@ import random
 import pytest
 
 from sidecar.backends.phone_numbers import quickened, regions_to_ask
-from sidecar.backends.presidio_load import Settings, load
+from sidecar.backends.presidio_load import load
+from sidecar.backends.presidio_settings import Settings
 
 PREFIXES = (
     *("", "0", "1", "00", "011", "+", "+1", "+49", "49", "490", "4900", "44", "440", "33", "330", "972", "9720", "91"),

@@ -13,7 +13,8 @@ import regex
 from sidecar.backends import presidio_gates, widening
 from sidecar.backends.hyperscan_scanner import HyperscanScanner
 from sidecar.backends.phone_numbers import INTERNATIONAL_DIGITS, may_be_valid, shortest_numbers
-from sidecar.backends.presidio_load import Settings, load
+from sidecar.backends.presidio_load import load
+from sidecar.backends.presidio_settings import Settings
 from sidecar.backends.re_scanner import ReScanner
 from tests.presidio_twin import COUNTRIES
 

@@ -11,8 +11,8 @@ import tracemalloc
 import pytest
 
 from sidecar.backends import presidio_load, presidio_windows
-from sidecar.backends.presidio_load import Settings
 from sidecar.backends.presidio_recognizer import PresidioRecognizer
+from sidecar.backends.presidio_settings import Settings
 from sidecar.errors import ConfigError, RecognizerError
 from tests.presidio_twin import Fast, Twin
 
@@ -238,7 +238,7 @@ def test_presidio_is_imported_without_spacy_and_offline(tmp_path):
 import socket, sys
 def refuse(*args, **kwargs): raise SystemExit("network")
 socket.socket.connect = refuse
-from sidecar.backends.presidio_load import Settings
+from sidecar.backends.presidio_settings import Settings
 from sidecar.backends.presidio_recognizer import PresidioRecognizer
 recognizer = PresidioRecognizer(Settings())
 found = recognizer.find("Mail bob@example.co.uk now", range(len(recognizer.gates)))

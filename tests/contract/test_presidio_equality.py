@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.backends.presidio_load import Settings
+from sidecar.backends.presidio_settings import Settings
 from tests.presidio_twin import COUNTRIES, Fast, Twin, fuzz_text
 
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
