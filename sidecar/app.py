@@ -28,6 +28,7 @@ from sidecar.core.score import Weigher
 from sidecar.core.turns import TurnMemory
 from sidecar.model import TARGETS
 from sidecar.rules.bundle import Bundle, read_bundle
+from sidecar.rules.formats import build_formats
 from sidecar.rules.output import build_lookout, build_recall
 from sidecar.rules.policy import Ner, Pii, PolicyDocument, Profile, applicable, read_policy, resolve
 
@@ -136,6 +137,7 @@ def _compile_lane(table: GateTable, profile: Profile, policy: PolicyDocument, *,
         lookout=build_lookout(policy.output, families),
         recall=build_recall(policy.output, families),
         joins=policy.conversation.join,
+        formats=build_formats(policy.formats),
         form=form_of if "form" in families else None,
         keyring=keyring if any(_pseudonymises(item) for item in profile.targets.values()) else None,
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sidecar.core.recall import Recall
-    from sidecar.core.schemas import Schema
+    from sidecar.core.schemas import Format, Schema
     from sidecar.core.turns import Turns
     from sidecar.model import Finding
 
@@ -48,6 +48,7 @@ class Lane(msgspec.Struct, frozen=True):
         pseudonyms: those of the exchange at hand; None: they are not restored.
         lookout: what answers are looked at for beside the rules.
         recall: prepares what the answer to a request must not say again; None where nothing is compared.
+        formats: those that the policy describes, for paths of no built-in format.
         joins: whether neighbouring texts are also read together, for payloads that were split.
         form: reads from a request the form that its answer has to keep; None where that is not checked.
         sanitises: whether some texts are rewritten although nothing was found in them; worked out, not given.
@@ -68,6 +69,7 @@ class Lane(msgspec.Struct, frozen=True):
     recall: Recall | None = None
     form: Callable[[bytes], Lookout] | None = None
     joins: bool = False
+    formats: tuple[Format, ...] = ()
     sanitises: bool = False
     guarded: frozenset[str] = frozenset()
 

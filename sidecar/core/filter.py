@@ -14,7 +14,7 @@ from sidecar.core.guard import OutputGuard
 from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.media import parse_content_type
 from sidecar.core.pseudonyms import Pseudonyms
-from sidecar.core.schemas import Schema, request_schema, response_schema
+from sidecar.core.schemas import Schema, own_format, request_schema, response_schema
 from sidecar.core.turns import Turns
 from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import TARGETS, Decision, Segment, Verdict
@@ -184,6 +184,7 @@ class Filter:
         begin = self._observer.clock()
         try:
             self._require_length(len(body), self.lane.body_limit, "bytes")
+            schema = own_format(schema, self._route, direction, self.lane.formats)
             turns = self._turns if direction == "request" else None
             outcome = self.engine.inspect(body, schema, self.lane, recall, turns)
         except InputError as error:

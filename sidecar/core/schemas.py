@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from sidecar.core import media
 from sidecar.core.fields import REQUEST_ROLES, Field, Schema
 from sidecar.core.formats import agents, anthropic, bedrock, cohere, gemini, ollama, openai
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "FORMATS",
@@ -22,6 +25,7 @@ __all__ = [
     "Field",
     "Schema",
     "custom_schema",
+    "own_format",
     "request_schema",
     "response_schema",
 ]
@@ -94,6 +98,24 @@ def response_schema(path: str, content_type: str | None = None) -> Schema:
 def custom_schema(name: str, *, fields: tuple[Field, ...], opaque: tuple[str, ...], other: str) -> Schema:
     """Return a format that a policy describes by JSON pointer patterns."""
     return Schema(name=name, fields=fields, opaque=opaque, other=other, roles=REQUEST_ROLES)
+
+
+def own_format(schema: Schema, path: str, direction: str, formats: Sequence[Format]) -> Schema:
+    """Return what a policy says about a body of no built-in format; what is built in stays as it is.
+
+    Args:
+        schema: by the tables above.
+        path: the request's path.
+        direction: `request` or `response`.
+        formats: those of the policy, in order.
+    """
+    if not formats or schema.name != _GENERIC.request.name:
+        return schema
+    found = next((item for item in formats if item.path.match(path.split("?", 1)[0])), None)
+    if found is None:
+        return schema
+    own = found.request if direction == "request" else found.response
+    return msgspec.structs.replace(own, syntax=schema.syntax, sniff=schema.sniff, boundary=schema.boundary)
 
 
 def _find(path: str) -> Format:

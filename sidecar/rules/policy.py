@@ -15,6 +15,7 @@ from sidecar.core.sanitise import Delimiters
 from sidecar.errors import BundleError, ConfigError
 from sidecar.model import TARGETS, Action, OperatorConfig
 from sidecar.rules.documents import line_of, load
+from sidecar.rules.formats import FormatSettings, require_targets
 from sidecar.rules.output import Output
 
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -202,6 +203,7 @@ class PolicyDocument(Strict, frozen=True):
     ner: Ner = Ner()
     conversation: Conversation = Conversation()
     output: Output = Output()
+    formats: tuple[FormatSettings, ...] = ()
     families: dict[str, FamilySettings] = {}
     overrides: tuple[Override, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
@@ -252,6 +254,9 @@ def _checks(document: PolicyDocument, tools: Tools) -> Iterator[tuple[Place, Cal
     """Yield what the types cannot say, each with its place: targets must exist, operators must build."""
     for index, target in enumerate(document.sanitise.always):
         yield ("sanitise", "always", index), partial(_require_target, target)
+    for index, item in enumerate(document.formats):
+        yield ("formats", index, "request"), partial(require_targets, item.request)
+        yield ("formats", index, "response"), partial(require_targets, item.response)
     layers: list[tuple[Place, dict[str, FamilySettings]]] = [(("families",), document.families)]
     layers += [(("overrides", index, "families"), item.families) for index, item in enumerate(document.overrides)]
     for place, families in layers:
