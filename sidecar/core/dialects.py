@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sidecar.core import api_errors
+from sidecar.core import block_events
 from sidecar.core.fields import DERIVED, MEDIA, Field, below
 from sidecar.core.formats import bedrock, openai
 from sidecar.core.sse import (
@@ -14,12 +14,12 @@ from sidecar.core.sse import (
     Framer,
     LineFramer,
     SseFramer,
-    event_stream_headers,
-    event_stream_message,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sidecar.core.api_errors import Fault
 
 TEXT, REASONING, CALL = "response.text", "response.reasoning", "response.tool_call"
 
@@ -79,9 +79,9 @@ class Dialect(msgspec.Struct, frozen=True):
     media_type: str = "text/event-stream"
     nested: bool = False
 
-    def block(self, fault: api_errors.Fault) -> bytes:
+    def block(self, fault: Fault) -> bytes:
         """Write what ends a stream that may not go on, as the API itself would."""
-        return _BLOCKS.get(self.name, _sse_error)(self.name, fault)
+        return block_events.write(self.name, fault)
 
 
 _OPENAI_IDS = below("", "id", "object", "model", "system_fingerprint", "service_tier", "obfuscation")
@@ -376,54 +376,3 @@ def dialect_for(schema_name: str, media_type: str) -> Dialect | None:
         found = _DIALECTS.get(schema_name, BEDROCK_CONVERSE)
         return found if found.media_type == media_type else BEDROCK_INVOKE
     return None
-
-
-# How a block is told
-
-
-def _sse(event: str, data: bytes) -> bytes:
-    return (f"event: {event}\n".encode() if event else b"") + b"data: " + data + b"\n\n"
-
-
-def _sse_error(name: str, fault: api_errors.Fault) -> bytes:
-    """Write an error event, which makes the API's own client raise, and the end where the API has one."""
-    return _sse("", api_errors.error_body(name, fault)) + (b"data: [DONE]\n\n" if name.startswith("openai") else b"")
-
-
-def _named_error(name: str, fault: api_errors.Fault) -> bytes:
-    return _sse("error", api_errors.error_body(name, fault))
-
-
-def _responses_error(name: str, fault: api_errors.Fault) -> bytes:
-    del name
-    error = {"type": "error", "code": fault.code, "message": fault.message, "param": None, "sequence_number": 0}
-    return _sse("error", msgspec.json.encode(error | {"error": {"code": fault.code, "message": fault.message}}))
-
-
-def _cohere_error(name: str, fault: api_errors.Fault) -> bytes:
-    del name
-    delta = {"finish_reason": "ERROR", "error": fault.message}
-    return _sse("message-end", msgspec.json.encode({"type": "message-end", "delta": delta}))
-
-
-def _line_error(name: str, fault: api_errors.Fault) -> bytes:
-    return api_errors.error_body(name, fault) + b"\n"
-
-
-def _exception(name: str, fault: api_errors.Fault) -> bytes:
-    headers = {
-        ":message-type": "exception",
-        ":exception-type": "validationException",
-        ":content-type": "application/json",
-    }
-    return event_stream_message(event_stream_headers(headers), api_errors.error_body(name, fault))
-
-
-_BLOCKS: dict[str, Callable[[str, api_errors.Fault], bytes]] = {
-    "anthropic.messages": _named_error,
-    "openai.responses": _responses_error,
-    "bedrock.converse": _exception,
-    "bedrock.invoke": _exception,
-    "cohere.chat": _cohere_error,
-    "ollama": _line_error,
-}

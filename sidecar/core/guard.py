@@ -13,23 +13,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sidecar.core import api_errors
-from sidecar.core.channel import Channel, JsonChannel, TextChannel
+from sidecar.core.channel import Channel, TextChannel
 from sidecar.core.decide import apply_edits
 from sidecar.core.events import EventReader, Numbers, Reading
+from sidecar.core.json_channel import JsonChannel
 from sidecar.core.lookout import NOTHING, Lookout
-from sidecar.core.streaming import prefixes_of
+from sidecar.core.streaming import Judging
 from sidecar.errors import BodyTooLarge, EngineError, InputError
-from sidecar.model import Decision, Edit, Segment, Verdict
+from sidecar.model import Decision, Edit, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from sidecar.core.dialects import Dialect
     from sidecar.core.engine import Engine, Lane
-    from sidecar.core.lookout import Meter, Watch
-    from sidecar.core.prefixes import PrefixAutomaton
     from sidecar.core.sse import Frame
-    from sidecar.model import Finding
 
 # Bytes of frames that wait; the widest rule is far below, so only a stream that plays for time gets here.
 HOLD_LIMIT = 2**20
@@ -68,34 +66,6 @@ class Stop(msgspec.Struct, frozen=True):
 Event = Release | Stop
 
 
-class _Judge:
-    """An engine under one lane, as the texts of one answer ask it."""
-
-    def __init__(self, engine: Engine, lane: Lane, recall: Lookout) -> None:
-        self._engine = engine
-        self._lane = lane
-        self._recall = recall
-        self._lookout = lane.lookout + recall
-
-    def until(self, segment: Segment, cut: int) -> tuple[Decision, int]:
-        return self._engine.judge_until(segment, self._lane, cut, self._recall)
-
-    def whole(self, segments: Sequence[Segment]) -> Decision:
-        return self._engine.judge(segments, self._lane, self._recall)
-
-    def rule_on(self, findings: Sequence[Finding]) -> Decision:
-        return self._engine.rule_on(findings, self._lane)
-
-    def prefixes(self, target: str) -> PrefixAutomaton:
-        return prefixes_of(self._lane, target)
-
-    def watches(self, target: str) -> tuple[Watch, ...]:
-        return tuple(watch for watch in self._lookout.watches if target in watch.targets and not watch.shapes)
-
-    def meters(self, target: str) -> list[Meter]:
-        return [make() for make in self._lookout.meters] if target == "response.text" else []
-
-
 class _Held:
     """A frame that waits: its texts, with their place in the frame, and the edits that are known."""
 
@@ -130,7 +100,7 @@ class OutputGuard:
     def __init__(
         self, engine: Engine, lane: Lane, dialect: Dialect, *, recall: Lookout = NOTHING, decision_id: str = ""
     ) -> None:
-        self._judge = _Judge(engine, lane, recall)
+        self._judge = Judging(engine, lane, recall)
         self._lane = lane
         self._dialect = dialect
         self._decision_id = decision_id
@@ -342,7 +312,7 @@ class TextGuard:
 
     def __init__(self, engine: Engine, lane: Lane, target: str = "response.text", *, recall: Lookout = NOTHING) -> None:
         self._lane = lane
-        self._channel = TextChannel(_Judge(engine, lane, recall), target)
+        self._channel = TextChannel(Judging(engine, lane, recall), target)
         self._text = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._stopped = self._passing = False

@@ -10,8 +10,12 @@ from __future__ import annotations
 import importlib
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from sidecar.core.pattern_steps import ATOMS, Guard, Matches, base, is_run, matcher, split_guards
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # The parser has no public name; its tree is what `re` itself compiles.
 _parser: Any = importlib.import_module("re._parser")
@@ -23,11 +27,6 @@ _EXACT_REPEATS = 128
 _EXACT_RUN = 24
 # States and characters that are remembered; texts in many scripts must not fill the memory.
 _REMEMBERED = 50_000
-_WORD = re.compile(r"\w")
-
-Matches = Callable[[str], bool]
-# What must hold where a match begins: given the character before (empty at the start of the text) and the first one.
-Guard = Callable[[str, str], bool]
 
 
 class Untranslatable(ValueError):
@@ -169,7 +168,7 @@ class PrefixAutomaton:
             forms.append("")
         if not character.isascii():
             forms.append(unicodedata.normalize("NFKC", character).casefold())
-            forms.append(_base(character))
+            forms.append(base(character))
         distinct = tuple(dict.fromkeys(forms))
         seen = distinct[0] if len(distinct) == 1 and len(distinct[0]) == 1 else distinct
         self._forms[character] = seen
@@ -239,7 +238,7 @@ class PrefixAutomaton:
             raise Untranslatable(f"a pattern cannot be read: {type(error).__name__}") from None
         self._groups = {}
         first = self._place()
-        items, guards = _split_guards(list(tree))
+        items, guards = split_guards(list(tree))
         self._starts.append((first, guards))
         self._finals.add(self._sequence(items, first, at_start=True))
 
@@ -250,7 +249,7 @@ class PrefixAutomaton:
         return place
 
     def _item(self, operation: str, argument: Any, place: int, *, at_start: bool) -> int:
-        if operation in _ATOMS:
+        if operation in ATOMS:
             return self._character(operation, argument, place)
         if operation in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
             return self._repeat(argument, place, at_start=at_start)
@@ -276,7 +275,7 @@ class PrefixAutomaton:
 
     def _character(self, operation: str, argument: Any, place: int) -> int:
         after = self._place()
-        self._edges[place].append((self._atom((operation, str(argument)), _matcher(operation, argument)), after))
+        self._edges[place].append((self._atom((operation, str(argument)), matcher(operation, argument)), after))
         return after
 
     def _either(self, branches: Sequence[list[Any]], place: int, *, at_start: bool) -> int:
@@ -300,7 +299,7 @@ class PrefixAutomaton:
     def _repeat(self, argument: tuple[int, Any, Any], place: int, *, at_start: bool) -> int:
         low, high, inner = int(argument[0]), argument[1], list(argument[2])
         endless = high is _constants.MAXREPEAT or int(high) > _EXACT_REPEATS
-        if at_start or _is_run(inner):
+        if at_start or is_run(inner):
             # Starts that differ only in how much of a run they have seen are soon one start: the first one.
             low = min(low, _EXACT_RUN)
             endless = endless or int(high) > low
@@ -339,113 +338,3 @@ class Live:
     def earliest(self, default: int) -> int:
         """Return the offset of the first start that is alive."""
         return next(iter(self.starts.values()), default)
-
-
-_ATOMS = frozenset({"LITERAL", "NOT_LITERAL", "IN", "ANY"})
-_CATEGORIES: dict[str, Matches] = {
-    "CATEGORY_DIGIT": str.isdigit,
-    "CATEGORY_NOT_DIGIT": lambda c: not c.isdecimal() or not c.isascii(),
-    "CATEGORY_SPACE": lambda c: c.isspace() or c in "\x1c\x1d\x1e\x1f",
-    "CATEGORY_NOT_SPACE": lambda c: not c.isspace() or not c.isascii(),
-    "CATEGORY_WORD": lambda c: bool(_WORD.match(c)),
-    "CATEGORY_NOT_WORD": lambda c: not _WORD.match(c) or not c.isascii(),
-}
-
-
-def _base(character: str) -> str:
-    """Return a letter without its accents, as transforms that fold them show it."""
-    return unicodedata.normalize("NFKD", character)[:1].casefold()
-
-
-def _matcher(operation: str, argument: Any) -> Matches:
-    """Return a test that passes at least the characters of one step of a pattern, in any case."""
-    if operation == "ANY":
-        return lambda _: True
-    if operation == "LITERAL":
-        variants = _variants(chr(argument))
-        return lambda c: c in variants
-    if operation == "NOT_LITERAL":
-        return lambda c: c != chr(argument) or c.lower() != c.upper()
-    negated = bool(argument) and str(argument[0][0]) == "NEGATE"
-    tests = [_member(str(op), value) for op, value in argument if str(op) != "NEGATE"]
-    if negated:
-        # A letter is out only if both its cases are: without regard to case, a set may name one of them.
-        return lambda c: not all(any(test(variant) for test in tests) for variant in (c.lower(), c.upper()))
-    return lambda c: any(test(variant) for test in tests for variant in {c, c.lower(), c.upper()})
-
-
-def _member(operation: str, value: Any) -> Matches:
-    if operation == "LITERAL":
-        variants = _variants(chr(value))
-        return lambda c: c in variants
-    if operation == "RANGE":
-        low, high = value
-        return lambda c: len(c) == 1 and low <= ord(c) <= high
-    return _CATEGORIES.get(str(value), lambda _: True)
-
-
-def _variants(character: str) -> frozenset[str]:
-    """Return a character in every form in which a folded text may show it."""
-    plain = unicodedata.normalize("NFKC", character).casefold()
-    return frozenset({character, character.lower(), character.upper(), plain[:1]})
-
-
-def _is_run(inner: Sequence[Any]) -> bool:
-    """Tell whether a repeat is a run of one kind of character that ends at a blank, as words and numbers do."""
-    if len(inner) != 1 or str(inner[0][0]) not in _ATOMS:
-        return False
-    return not _matcher(str(inner[0][0]), inner[0][1])(" ")
-
-
-def _split_guards(items: list[Any]) -> tuple[list[Any], tuple[Guard, ...]]:
-    """Take the conditions on what stands before a match from its front."""
-    guards: list[Guard] = []
-    while items:
-        guard = _guard(str(items[0][0]), items[0][1])
-        if guard is None:
-            break
-        guards.append(guard)
-        items = items[1:]
-    return items, tuple(guards)
-
-
-def _is_word(character: str) -> bool:
-    return bool(_WORD.match(character))
-
-
-def _guard(operation: str, argument: Any) -> Guard | None:
-    if operation == "AT":
-        if str(argument) == "AT_BOUNDARY":
-            # Beside letters outside ASCII, `re.ASCII` and Unicode disagree; then a match may begin.
-            return lambda before, unit: not (before + unit).isascii() or _is_word(before) != _is_word(unit)
-        return (lambda _before, _unit: True) if str(argument).startswith("AT_BEGIN") else None
-    if operation in ("ASSERT", "ASSERT_NOT") and argument[0] < 0:
-        inner = list(argument[1])
-        if operation == "ASSERT_NOT" and len(inner) == 1 and str(inner[0][0]) in _ATOMS:
-            return _not_behind(_strict_matcher(str(inner[0][0]), inner[0][1]))
-        return lambda _before, _unit: True
-    return None
-
-
-def _not_behind(matches: Matches) -> Guard:
-    return lambda before, _unit: not before or not before.isascii() or not matches(before)
-
-
-def _strict_matcher(operation: str, argument: Any) -> Matches:
-    """Return a test that passes at most the characters of one step; `before` is folded, so both cases must pass."""
-    if operation == "ANY":
-        return lambda c: c != "\n"
-    if operation == "LITERAL":
-        return lambda c: c == chr(argument) and c.lower() == c.upper()
-    if operation == "NOT_LITERAL":
-        return lambda c: chr(argument) not in (c.lower(), c.upper())
-    negated = str(argument[0][0]) == "NEGATE"
-    tests = [_member(str(op), value) for op, value in argument if str(op) != "NEGATE"]
-
-    def inside(c: str) -> bool:
-        return all(any(test(variant) for test in tests) for variant in (c.lower(), c.upper()))
-
-    def outside(c: str) -> bool:
-        return not any(test(variant) for test in tests for variant in (c.lower(), c.upper()))
-
-    return outside if negated else inside

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sidecar.core.confirm import Plan
-    from sidecar.core.engine import Lane
+    from sidecar.core.engine import Engine, Lane
+    from sidecar.core.lookout import Lookout, Meter, Watch
+    from sidecar.model import Decision, Finding, Segment
 
 # A match of a rule without a bound, or of a recognizer that does not say, is looked for in this many code points.
 WIDTH_LIMIT = 2048
@@ -26,6 +28,46 @@ _ENCODED = (
     (r"(?:&#x?[0-9a-f]{1,8};){2,64}", 0),
     (r"(?:[0-9a-f]{2}[ :]){8,128}", 0),
 )
+
+
+class Judging:
+    """An engine under one lane, as the texts of one answer ask it.
+
+    Args:
+        engine: inspects.
+        lane: rules and policy.
+        recall: what the request gave to look for.
+    """
+
+    def __init__(self, engine: Engine, lane: Lane, recall: Lookout) -> None:
+        self._engine = engine
+        self._lane = lane
+        self._recall = recall
+        self._lookout = lane.lookout + recall
+
+    def until(self, segment: Segment, cut: int) -> tuple[Decision, int]:
+        """Judge a text up to a cut: see `Engine.judge_until`."""
+        return self._engine.judge_until(segment, self._lane, cut, self._recall)
+
+    def whole(self, segments: Sequence[Segment]) -> Decision:
+        """Judge texts that are complete."""
+        return self._engine.judge(segments, self._lane, self._recall)
+
+    def rule_on(self, findings: Sequence[Finding]) -> Decision:
+        """Decide about findings that were made elsewhere."""
+        return self._engine.rule_on(findings, self._lane)
+
+    def prefixes(self, target: str) -> PrefixAutomaton:
+        """Return what could still become a match in texts with a target."""
+        return prefixes_of(self._lane, target)
+
+    def watches(self, target: str) -> tuple[Watch, ...]:
+        """Return what says itself what could still become a finding."""
+        return tuple(watch for watch in self._lookout.watches if target in watch.targets and not watch.shapes)
+
+    def meters(self, target: str) -> list[Meter]:
+        """Return new meters for one text."""
+        return [make() for make in self._lookout.meters] if target == "response.text" else []
 
 
 def prefixes_of(lane: Lane, target: str) -> PrefixAutomaton:

@@ -41,7 +41,7 @@ def test_places_are_read_as_the_policy_says():
         "inner": "request.tool_call",
         "m": "request.user",
     }
-    assert targets({"answer": "a", "trace": "t"}, response) == {"a": "response.text", "t": "response.metadata"}
+    assert targets({"answer": "a", "x": "t"}, response) == {"a": "response.text", "t": "response.metadata"}
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/elsewhere"])
