@@ -187,7 +187,9 @@ class Engine:
         if lookout is not NOTHING:
             findings = lookout.keep(findings) + lookout.find(segments) + lookout.measure(segments)
         if pseudonyms is None:
-            return decide(segments, findings, scores, lane.policies, revision=self.revision)
+            # No exchange: within this message, too, a value has one pseudonym and another value has another.
+            alone = Pseudonyms(msgspec.structs.replace(lane.keyring, vault=None)) if lane.keyring else None
+            return decide(segments, findings, scores, lane.policies, revision=self.revision, pseudonyms=alone)
         pseudonyms.reserve(segment.text for segment in segments if segment.target.startswith("request."))
         decision = decide(segments, findings, scores, lane.policies, revision=self.revision, pseudonyms=pseudonyms)
         pseudonyms.keep()

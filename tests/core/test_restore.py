@@ -135,6 +135,15 @@ def test_a_streamed_answer_is_restored_in_every_chunking(snapshot, size):
     assert shown == f"I wrote to {MAIL} and <{MAIL}, done"
 
 
+def test_a_text_on_its_own_gives_each_value_a_pseudonym(snapshot):
+    """Without an exchange: the same value the same, another value another one."""
+    text = snapshot.filter().check_text(f"{MAIL}, {MAIL}, eve@example.net").text
+    first, again, other = text.split(", ")
+
+    assert first == again
+    assert first != other
+
+
 def test_another_conversation_is_not_restored(snapshot):
     """What one conversation was given means nothing in another one."""
     _, sent = _ask(snapshot, _request(f"Mail {MAIL}."), conversation="mine")
