@@ -8,9 +8,10 @@ was learned from labelled text (`sidecar rules train`). What rules confirm adds 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -87,9 +88,16 @@ class ScoreModel(msgspec.Struct, frozen=True):
         spoken = self._spoken(tokens)
         enough = self.calibration[-1][0]
         best = -math.inf
+        # A window looks at its own part only: a text of one weighed word, again and again, else costs its square.
+        spoken.sort()
+        occurrences = sorted(occurrences, key=itemgetter(0))
+        spoken_at = [found[0] for found in spoken]
+        occurs_at = [found[0] for found in occurrences]
         for first, end in self._windows(occurrences, len(tokens)):
-            inside = [found for found in occurrences if first <= found[0] and found[1] <= end]
-            said = {words for begin, words in spoken if first <= begin and begin + words.count(" ") < end}
+            near = occurrences[bisect_left(occurs_at, first) : bisect_left(occurs_at, end)]
+            heard = spoken[bisect_left(spoken_at, first) : bisect_left(spoken_at, end)]
+            inside = [found for found in near if found[1] <= end]
+            said = {words for begin, words in heard if begin + words.count(" ") < end}
             best = max(best, self._weigh(inside, said, end - first))
             if best >= enough:
                 break
