@@ -181,7 +181,7 @@ class Engine:
             findings += find_split(segments, partial(self._find, lane=lane), findings, fresh)
         pseudonyms = lane.pseudonyms
         lookout = lane.lookout + recall
-        if not hits and not findings and not lane.sanitises and lookout is NOTHING:
+        if not hits and not findings and not lane.sanitises and not lookout.concerns(segments):
             return self._clean if pseudonyms is None else restored(self._clean, segments, pseudonyms)
         scores = score(hits, findings, self.weigh)
         if lookout is not NOTHING:

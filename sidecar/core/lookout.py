@@ -68,6 +68,15 @@ class Lookout(msgspec.Struct, frozen=True):
             return other if self is NOTHING else self
         return Lookout((*self.watches, *other.watches), (*self.meters, *other.meters), self.allows or other.allows)
 
+    def concerns(self, segments: Sequence[Segment]) -> bool:
+        """Tell whether anything is looked for in texts of these targets; mostly nothing is in requests."""
+        if not self.watches and not self.meters:
+            return False
+        targets = {segment.target for segment in segments}
+        if self.meters and "response.text" in targets:
+            return True
+        return any(not targets.isdisjoint(watch.targets) for watch in self.watches)
+
     def find(self, segments: Sequence[Segment]) -> list[Finding]:
         """Return what the watches find."""
         return [

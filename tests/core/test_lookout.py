@@ -283,3 +283,16 @@ def test_masked_streams_of_events_look_out_too():
 
     assert guard.decision.verdict is Verdict.MASK
     assert b"evil" not in released
+
+
+def test_lookout_concerns_only_its_targets():
+    """Meters are about answers, watches about their targets; nothing is about nothing."""
+    from types import SimpleNamespace
+
+    request, answer = (Segment("text", target) for target in ("request.user", "response.text"))
+    meters = Lookout(meters=(lambda: None,))
+    watches = Lookout(watches=(SimpleNamespace(targets=("request.user",)),))
+
+    assert [meters.concerns((item,)) for item in (request, answer)] == [False, True]
+    assert [watches.concerns((item,)) for item in (request, answer)] == [True, False]
+    assert not Lookout().concerns((request, answer))
