@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -164,14 +164,24 @@ def score(hits: Sequence[Hits], findings: Sequence[Finding], weigher: Weigher) -
         Segments with their score; a segment that is missing has score 0.
     """
     doubt: dict[int, tuple[Segment, float]] = {}
-    for finding in findings:
-        if finding.family in ATTACK_FAMILIES:
-            segment, left = doubt.get(id(finding.segment), (finding.segment, 1.0))
-            doubt[id(finding.segment)] = (segment, left * (1 - finding.confidence))
+    for finding in _strongest(findings):
+        segment, left = doubt.get(id(finding.segment), (finding.segment, 1.0))
+        doubt[id(finding.segment)] = (segment, left * (1 - finding.confidence))
     for segment, learned in _weigh_views(hits, weigher):
         _, left = doubt.get(id(segment), (segment, 1.0))
         doubt[id(segment)] = (segment, left * (1 - learned))
     return [(segment, 1 - left) for segment, left in doubt.values()]
+
+
+def _strongest(findings: Sequence[Finding]) -> Collection[Finding]:
+    """Return the surest finding of each rule in each segment: what says the same ten times is no surer for it."""
+    best: dict[tuple[int, str], Finding] = {}
+    for finding in findings:
+        if finding.family in ATTACK_FAMILIES:
+            known = best.setdefault((id(finding.segment), finding.rule), finding)
+            if finding.confidence > known.confidence:
+                best[id(finding.segment), finding.rule] = finding
+    return best.values()
 
 
 def _weigh_views(hits: Sequence[Hits], weigher: Weigher) -> list[tuple[Segment, float]]:
