@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEPTH_LIMIT = 3
 VIEWS_LIMIT = 32
 DECODED_GROWTH = 4
-VIEWS_GROWTH = 8
+VIEWS_GROWTH = 12
 # Decoded text of one segment, in code points, whatever its length; and what a short one may have in any case.
 DECODED_LIMIT = 2**20
 SHORT = 4096

@@ -6,14 +6,17 @@ import string
 from typing import TYPE_CHECKING
 
 from sidecar.core.transforms.reading import Sign, in_place
-from sidecar.core.transforms.words import ANCHORS, FOREIGN_WORDS, FUNCTION_WORDS
+from sidecar.core.transforms.words import ANCHORS, FOREIGN_ANCHORS, FOREIGN_WORDS, FUNCTION_WORDS
 
 if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Reading
 
 _MIRROR = str.maketrans(string.ascii_letters, string.ascii_lowercase[::-1] + string.ascii_uppercase[::-1])
 SIGNS = (
-    *(Sign(word.translate(_MIRROR), literal=True) for word in ANCHORS),
+    *(
+        Sign(word.translate(_MIRROR), literal=True)
+        for word in (*ANCHORS, *(word for word in FOREIGN_ANCHORS if word.isascii()))
+    ),
     *(Sign(rf"\b{word.translate(_MIRROR)}\b") for word in (*FUNCTION_WORDS, *FOREIGN_WORDS)),
 )
 

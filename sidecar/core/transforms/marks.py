@@ -26,8 +26,6 @@ _BARRED: Mapping[str, str] = dict(
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\u3099\u309a\ufe20-\ufe2f"
 _MARK = re.compile(f"[{_MARKS}]")
 _MARKED = re.compile(f"[^{_MARKS}]?[{_MARKS}]+")
-# Marks that another script's letter is composed with; bounded, since the canonical ordering of n takes n squared steps.
-_COMPOSED = 4
 
 
 def bare(character: str) -> str:
@@ -43,7 +41,7 @@ TOUCHES = _TABLE.touches | {chr(point) for span in INTERESTING for point in span
 
 
 def undo(text: str) -> Reading | None:
-    """Drop marks from Latin letters; compose what other scripts write with a mark of its own."""
+    """Drop marks of general use, but for the first one where a letter of another script is composed with it."""
     if not _MARK.search(text):
         return _TABLE.undo(text)
     unmarked = substitute(_MARKED, _compose, text)
@@ -55,5 +53,5 @@ def _compose(found: re.Match[str]) -> str:
     unit = found[0]
     if unit[0] < "\u0370":
         return unit[0] if not _MARK.match(unit) else ""
-    composed = unicodedata.normalize("NFC", unit[: 1 + _COMPOSED])
-    return composed if len(composed) == 1 else unit[: 1 + _COMPOSED]
+    composed = unicodedata.normalize("NFC", unit[:2])
+    return composed if len(composed) == 1 else unit[0]

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from sidecar.core.transforms.readable import CODE
 from sidecar.core.transforms.reading import Sign, substitute
-from sidecar.core.transforms.words import ANCHORS, WORDS
+from sidecar.core.transforms.words import ANCHORS, FOREIGN_ANCHORS, WORDS
 
 if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Reading
 
 SIGNS = (
     *(Sign(letter * 3, literal=True) for letter in "abcdefghijklmnopqrstuvxyz"),
-    *(Sign("".join(letter * 2 for letter in word), literal=True) for word in (*ANCHORS, "the", "you", "all")),
+    *(
+        Sign("".join(letter * 2 for letter in word), literal=True)
+        for word in (*ANCHORS, *FOREIGN_ANCHORS, "the", "you", "all")
+    ),
 )
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}", re.IGNORECASE)
 _RUN = re.compile(r"([^\W\d_])\1+", re.IGNORECASE)

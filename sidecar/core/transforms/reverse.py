@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sidecar.core.transforms.reading import Sign, backwards
-from sidecar.core.transforms.words import ANCHORS, FOREIGN_WORDS, FUNCTION_WORDS
+from sidecar.core.transforms.words import ANCHORS, FOREIGN_ANCHORS, FOREIGN_WORDS, FUNCTION_WORDS
 
 if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Reading
 
 SIGNS = (
-    *(Sign(word[::-1], literal=True) for word in ANCHORS),
+    *(Sign(word[::-1], literal=True) for word in (*ANCHORS, *FOREIGN_ANCHORS)),
     # `siht` and `dna` (the molecule) need company; these do not.
     *(Sign(rf"\b{word[::-1]}\b") for word in FUNCTION_WORDS if word != "and"),
     *(Sign(rf"\b{word[::-1]}\b") for word in FOREIGN_WORDS if word not in ("des", "les", "los", "las")),

@@ -6,7 +6,7 @@ import string
 from typing import TYPE_CHECKING
 
 from sidecar.core.transforms.reading import Sign, in_place
-from sidecar.core.transforms.words import ANCHORS, FOREIGN_WORDS, FUNCTION_WORDS
+from sidecar.core.transforms.words import ANCHORS, FOREIGN_ANCHORS, FOREIGN_WORDS, FUNCTION_WORDS
 
 if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Reading
@@ -22,7 +22,10 @@ def shift(text: str, places: int) -> str:
 
 
 SIGNS = (
-    *(Sign(shift(word, 13), literal=True) for word in ANCHORS),
+    *(
+        Sign(shift(word, 13), literal=True)
+        for word in (*ANCHORS, *(word for word in FOREIGN_ANCHORS if word.isascii()))
+    ),
     *(Sign(rf"\b{shift(word, 13)}\b") for word in (*FUNCTION_WORDS, *FOREIGN_WORDS)),
 )
 

@@ -30,6 +30,7 @@ def _signs() -> Iterator[Sign]:
     yield Sign(f"(?:{_VERBS})[._\\-*~|/+,:;]{{1,3}}(?:{_OBJECTS})")
     yield Sign("(?:previous|prior|your|system)[._\\-*~|/+,:;]{1,3}(?:instruction|prompt|rule)")
     yield Sign("[a-z][*~|^`]{1,2}[a-z]")
+    yield Sign("[a-z]-[a-z]{1,12}[ ,.:;!?]{1,2}[a-z]{1,8}-[a-z]")  # two words running
     yield Sign("_[a-z]{1,12}_[a-z]{1,12}_[a-z]{1,12}_[a-z]")
     yield Sign("-[a-z]{1,12}-[a-z]{1,12}-[a-z]{1,12}-[a-z]")
     yield Sign(r"\+[a-z]{1,12}\+[a-z]{1,12}\+[a-z]")

@@ -109,6 +109,29 @@ FOREIGN_WORDS = (
     "olvida",
 )
 
+# Words of attacks in other languages, as far as one form or stem of them is never an English word backwards.
+FOREIGN_ANCHORS = (
+    *(
+        "vergiss",
+        "ignorier",
+        "anweisung",
+        "aufgabe",
+        "schreibe",
+        "bitte",
+        "instrukc",
+        "zaboravi",
+        "instruccion",
+        "ignora",
+    ),
+    *("olvida", "anterior", "oublie", "consigne", "ignorez", "istruzion", "dimentica", "precedent", "esque\u00e7a"),
+    *("\u0438\u043d\u0441\u0442\u0440\u0443\u043a\u0446", "\u0438\u0433\u043d\u043e\u0440\u0438\u0440"),
+    *("\u0437\u0430\u0431\u0443\u0434\u044c", "\u043f\u0440\u0435\u0434\u044b\u0434\u0443\u0449"),
+    *("\u0441\u0435\u043a\u0440\u0435\u0442", "\u043d\u0430\u043f\u0438\u0448\u0438"),
+    *("\u0928\u093f\u0930\u094d\u0926\u0947\u0936", "\u092a\u093f\u091b\u0932\u0947"),
+    *("\u6307\u4ee4", "\u5ffd\u7565", "\u63d0\u793a\u8bcd", "\u6307\u793a\u3092", "\u7121\u8996\u3057"),
+    "\ud504\ub86c\ud504\ud2b8",
+)
+
 # Parts of split words are shorter than this on average; words are not.
 _WORD_LENGTH = 3.5
 
