@@ -256,8 +256,8 @@ def _upstream_cluster(plan: Plan) -> dict[str, Any]:
     endpoint = {"endpoint": {"address": {"socket_address": {"address": address.host, "port_value": address.port}}}}
     cluster: dict[str, Any] = {
         "name": "upstream",
-        "type": "STATIC" if _is_ip(address.host) else "STRICT_DNS",
-        # Both families: a name such as localhost may have an address on which nobody listens.
+        "type": "STATIC" if _is_ip(address.host) else "LOGICAL_DNS",
+        # Both families, tried in turn for each connection: a name may have an address on which nobody listens.
         "dns_lookup_family": "ALL",
         "connect_timeout": "5s",
         "per_connection_buffer_limit_bytes": plan.body_limit + _BUFFER_ROOM,

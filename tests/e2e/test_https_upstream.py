@@ -105,5 +105,18 @@ def test_only_a_known_upstream_is_spoken_to(trusting, snapshot, serve, case):
 
     found, body = status_through_gateway(snapshot, url)
 
-    assert found == status
+    assert found == status, body
     assert ("choices" if status == 200 else "error") in body
+
+
+def test_name_with_a_dead_address_is_reached(envoy, snapshot):
+    """`localhost` is looked up as ::1, too, where nobody listens: every request arrives all the same."""
+    upstream = DemoUpstream().start()
+    url = f"http://localhost:{upstream.server_address[1]}"
+    try:
+        with in_thread(run(snapshot, Settings(listen="127.0.0.1:0", upstream=url, concurrency=1))) as gateway:
+            statuses = [httpx.post(gateway.url + CHAT, json=BODY, timeout=20).status_code for _ in range(20)]
+    finally:
+        upstream.stop()
+
+    assert statuses == [200] * 20
