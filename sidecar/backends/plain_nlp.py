@@ -75,20 +75,21 @@ class PlainArtifacts:
         self.scores: list[float] = []
 
     @cached_property
-    def _spans(self) -> list[tuple[int, str]]:
-        spans = [(match.start(), match[0]) for match in _TOKEN.finditer(self._text)]
-        # A blank at the end counts, so that every place has a token.
-        return [*spans, (len(self._text) - 1, " ")] if self._text.endswith(" ") else spans
-
-    @cached_property
     def tokens(self) -> list[str]:
-        """The words and signs of the text."""
-        return [token for _, token in self._spans]
+        """The words and signs of the text; a blank at its end counts, so that every place has a token."""
+        tokens = _TOKEN.findall(self._text)
+        return [*tokens, " "] if self._text.endswith(" ") and not self._text.endswith("  ") else tokens
 
     @cached_property
     def tokens_indices(self) -> list[int]:
         """Where each token begins."""
-        return [start for start, _ in self._spans]
+        starts: list[int] = []
+        text, place = self._text, 0
+        for token in self.tokens:
+            place = text.find(token, place)
+            starts.append(place)
+            place += len(token)
+        return starts
 
     @property
     def lemmas(self) -> list[str]:
