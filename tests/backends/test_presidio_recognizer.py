@@ -66,6 +66,9 @@ def test_a_timeout_is_a_failure(monkeypatch):
     with pytest.raises(RecognizerError, match="out of time"):
         slow.find("b." * 4000 + "@" + "a." * 4000 + MAIL)
 
+    monkeypatch.undo()
+    presidio_load.load(Settings())  # gives Presidio's own timeouts back their value
+
 
 def test_the_log_record_of_a_timeout_is_a_failure():
     """For recognizers with a loop of their own."""
