@@ -20,6 +20,7 @@ from sidecar.core.restore import restored
 from sidecar.core.scan import Scanner, Signs, scan
 from sidecar.core.score import Weigher, score
 from sidecar.core.turns import removed
+from sidecar.errors import BodyTooLarge
 from sidecar.model import Decision, Segment, Verdict
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ class Engine:
             EngineError: we failed; the failure policy decides.
         """
         segments = extract(body, schema)
+        if len(body) > lane.text_limit and any(len(segment.text) > lane.text_limit for segment in segments):
+            raise BodyTooLarge(f"a text of the body is longer than {lane.text_limit} code points")
         decision = self.judge(segments, lane, recall) if turns is None else self._judge_turns(segments, lane, turns)
         return Outcome(decision, mask(body, decision.edits, schema), recall=_recalled(body, segments, decision, lane))
 

@@ -261,8 +261,12 @@ class PrefixAutomaton:
         if operation == "ATOMIC_GROUP":
             return self._sequence(list(argument), place, at_start=at_start)
         if operation == "AT":
-            # Whether it holds may depend on the next character, so one more is waited for.
-            self._edges[place].append((self._any, self._sink))
+            # Whether it holds may depend on the next character, so one more is waited for; behind `$`, which also
+            # stands before a last line end, two.
+            waiting = self._place() if "END" in str(argument) else self._sink
+            self._edges[place].append((self._any, waiting))
+            if waiting != self._sink:
+                self._edges[waiting].append((self._any, self._sink))
             return place
         if operation in ("ASSERT", "ASSERT_NOT"):
             return self._look(argument, place)

@@ -122,3 +122,13 @@ def test_unknown_routes_share_a_lane(snapshot):
     lanes = {id(snapshot.filter("app", f"/v1/{n}").lane) for n in range(50)}
 
     assert len(lanes) == 1
+
+
+def test_a_long_text_inside_a_body_is_refused(snapshot):
+    """The limit of one text holds inside bodies, too."""
+    check = build(Quiet(), snapshot, text_limit=10)
+    decisions = [
+        check.check_body(body, JSON_REQUEST, "request").decision for body in (b'["12345678"]', b'["12345678901"]')
+    ]
+
+    assert [(d.verdict, d.http_status) for d in decisions] == [(Verdict.ALLOW, 403), (Verdict.BLOCK, 413)]

@@ -234,6 +234,26 @@ def test_openai_client_raises_on_a_block():
         list(client.chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}], stream=True))
 
 
+def test_anthropic_client_raises_on_a_block():
+    """What ends a blocked stream is an error to Anthropic's own client; what was masked is text to it."""
+    anthropic = pytest.importorskip("anthropic", reason="needs the client of Anthropic")
+    # The client brings an HTTP library of its own, the successor of `httpx`.
+    httpx = pytest.importorskip("httpx2", reason="needs the HTTP library of Anthropic's client")
+
+    def read(text, **settings):
+        stream = streams.anthropic(text, "", "{}", random.Random(1))
+        _, released, stop = run(*engine_and_lane(**settings), dialect_for("anthropic.messages", SSE), [stream])
+        content = released + (stop.data if stop else b"")
+        answer = httpx.MockTransport(lambda _: httpx.Response(200, headers={"content-type": SSE}, content=content))
+        client = anthropic.Anthropic(api_key="none", base_url="http://test", http_client=httpx.Client(transport=answer))
+        with client.messages.stream(model="m", max_tokens=9, messages=[{"role": "user", "content": "x"}]) as events:
+            return "".join(events.text_stream)
+
+    assert read("hello tok_A1b2C3d4 more") == "hello <TOKEN> more"
+    with pytest.raises(anthropic.APIError, match="blocked by the security policy"):
+        read("hello tok_A1b2C3d4 more", blocked=BLOCKED)
+
+
 def test_openai_client_reads_a_masked_stream(masking):
     """A masked stream is a stream to OpenAI's own client, usage included."""
     import httpx
