@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from sidecar.backends.audit_log import Signer
+from sidecar.backends.signing import key_id
 from sidecar.core.audit import Seal, sealed_bytes
 from sidecar.errors import ConfigError
 
@@ -67,11 +67,6 @@ def load_checker(paths: tuple[Path, ...]) -> Callable[[Seal], bool]:
         return True
 
     return check
-
-
-def key_id(key: Ed25519PublicKey) -> str:
-    """Return the id of a key: the beginning of its hash."""
-    return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
 
 
 def _public(path: Path) -> Ed25519PublicKey:

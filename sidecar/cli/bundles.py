@@ -19,6 +19,8 @@ from rich.text import Text
 from sidecar import config
 from sidecar.app import Options, load_files
 from sidecar.cli import EXIT_FAILED
+from sidecar.cli.bundle_options import FOLDER, archive_of, json_option, offer_in, print_json, rules_option
+from sidecar.cli.rollout import ROLLOUT
 from sidecar.cli.show import console, progress_bar
 from sidecar.errors import BundleError
 from sidecar.rules.bundle import read_bundle
@@ -26,22 +28,11 @@ from sidecar.rules.difference import Change, VerdictChange, changes, verdict_cha
 from sidecar.rules.lifecycle import STATES, State
 from sidecar.rules.shipping import ENVELOPE, Envelope, Floor, Trust, describe, faults, sign
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
-rules_option = click.option(
-    "--rules", "folder", type=FOLDER, help="The bundle's folder; the one that ships if left out."
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 _policy_option = click.option("--policy", default="default", show_default=True, metavar="NAME|FILE")
 _trust_option = click.option("--trust", "keys", type=_FILE, multiple=True, metavar="PUB", help="A key that may sign.")
-_to_option = click.option("--to", "address", default="127.0.0.1:50051", show_default=True, metavar="ADDR")
 _why_option = click.option("--why", required=True, help="The reason; kept in the history.")
 _who_option = click.option("--who", default=getpass.getuser, show_default="you", help="Who does it.")
-
-
-def print_json(value: object) -> None:
-    """Write a value as one line of JSON."""
-    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
 
 
 @click.command("compile")
@@ -184,7 +175,7 @@ def sign_command(folder: Path | None, *, key: Path, days: float | None) -> None:
     from sidecar.backends.signing import read_signer  # noqa: PLC0415 - see above
 
     root = folder or config.shipped_rules()
-    offer = _read_offer(root)
+    offer = offer_in(root)
     expires = time.time() + days * 86_400 if days else None
     contents = describe(offer.files, expires=expires)
     kept = offer.envelope
@@ -221,11 +212,10 @@ def verify_command(
     Exit codes: 0 it may be trusted; 1 it may not.
     """
     from sidecar.backends.signing import read_ring  # noqa: PLC0415 - see above
-    from sidecar.delivery.sources import offer_of_archive  # noqa: PLC0415 - see above
 
     if not keys:
         raise click.UsageError("give the keys that may sign: --trust PUB")
-    offer = offer_of_archive(archive.read_bytes(), str(archive)) if archive else _read_offer(folder)
+    offer = offer_of_archive(archive.read_bytes(), str(archive)) if archive else offer_in(folder)
     trust = Trust(required=True, threshold=threshold)
     found = faults(offer.files, offer.envelope, trust, read_ring(keys), now=time.time(), floor=Floor(floor))
     if as_json:
@@ -249,79 +239,9 @@ def pack_command(archive: Path, folder: Path | None) -> None:
     Example:
       sidecar rules pack rules.tar.gz --rules ./rules
     """
-    data = _archive(folder)
+    data = archive_of(folder)
     archive.write_bytes(data)
     console().print(f"[green]wrote[/] {archive}, {len(data)} bytes")
-
-
-@click.command("push")
-@_to_option
-@click.option("--shadow", is_flag=True, help="Run beside the bundle in force and report where verdicts differ.")
-@rules_option
-@json_option
-def push_command(folder: Path | None, *, address: str, shadow: bool, as_json: bool) -> None:
-    """Offer the bundle to a running sidecar, which checks everything again before it takes it.
-
-    \b
-    Examples:
-      sidecar rules push --rules ./rules
-      sidecar rules push --rules ./rules --shadow --to unix:/run/portcullis.sock
-
-    The token of `SIDECAR_RULES_PUSH_TOKEN` is sent along. Exit codes: 0 taken; 1 refused.
-    """
-    _show_answer(_client(address).push(_archive(folder), shadow=shadow), as_json=as_json)
-
-
-@click.command("status")
-@_to_option
-@json_option
-def status_command(*, address: str, as_json: bool) -> None:
-    """Show what a running sidecar has in force, and what its shadow saw.
-
-    \b
-    Example:
-      sidecar rules status --to 127.0.0.1:50051
-    """
-    answer = _client(address).status()
-    if as_json:
-        print_json(answer)
-        return
-    out = console()
-    for name in ("active", "previous"):
-        if name in answer:
-            out.print(f"{name:9}{_bundle_line(answer[name])}")
-    if shadow := answer.get("shadow"):
-        out.print(f"shadow   {_bundle_line(shadow['bundle'])}: {shadow.get('compared', 0)} compared")
-        for change, count in sorted(shadow.get("differences", {}).items()):
-            out.print(f"         {change}: {count}")
-
-
-@click.command("promote")
-@_to_option
-@click.option("--discard", is_flag=True, help="End the shadow instead.")
-@json_option
-def promote_command(*, address: str, discard: bool, as_json: bool) -> None:
-    """Put the shadow bundle in force.
-
-    \b
-    Example:
-      sidecar rules promote --to 127.0.0.1:50051
-    """
-    _show_answer(_client(address).promote(discard=discard), as_json=as_json)
-
-
-@click.command("rollback")
-@click.argument("revision", required=False, default="")
-@_to_option
-@json_option
-def rollback_command(revision: str, *, address: str, as_json: bool) -> None:
-    """Return to the bundle before, or to a REVISION that the sidecar keeps.
-
-    \b
-    Example:
-      sidecar rules rollback
-    """
-    _show_answer(_client(address).roll_back(revision), as_json=as_json)
 
 
 @click.command("approve")
@@ -409,53 +329,11 @@ COMMANDS = (
     sign_command,
     verify_command,
     pack_command,
-    push_command,
-    status_command,
-    promote_command,
-    rollback_command,
+    *ROLLOUT,
     approve_command,
     move_command,
     history_command,
 )
-
-
-def _read_offer(folder: Path | None) -> Any:
-    from sidecar.delivery.sources import read_offer  # noqa: PLC0415 - see above
-
-    return read_offer(folder or config.shipped_rules())
-
-
-def _archive(folder: Path | None) -> bytes:
-    from sidecar.rules.archive import pack  # noqa: PLC0415 - see above
-
-    offer = _read_offer(folder)
-    signed = {} if offer.envelope is None else {ENVELOPE: msgspec.json.encode(offer.envelope)}
-    return pack({**offer.files, **signed})
-
-
-def _client(address: str) -> Any:
-    from sidecar.adapters.rules_client import RulesClient  # noqa: PLC0415 - gRPC takes its time
-
-    return RulesClient(address, os.environ.get("SIDECAR_RULES_PUSH_TOKEN", ""))
-
-
-def _show_answer(answer: dict[str, Any], *, as_json: bool) -> None:
-    refused = answer.get("outcome") == "RULES_OUTCOME_REFUSED"
-    if as_json:
-        print_json(answer)
-    else:
-        out = console()
-        for fault in answer.get("faults", ()):
-            out.print(Text(fault, style="red"), soft_wrap=True)
-        word = answer.get("outcome", "").removeprefix("RULES_OUTCOME_").lower().replace("_", " ")
-        out.print(f"[{'red' if refused else 'green'}]{word}[/] {_bundle_line(answer.get('bundle', {}))}")
-    sys.exit(EXIT_FAILED if refused else 0)
-
-
-def _bundle_line(bundle: dict[str, Any]) -> str:
-    if not bundle:
-        return ""
-    return f"{bundle.get('name')} {bundle.get('version')} ({bundle.get('revision', '')[:12]}), {bundle.get('rules', 0)} rules"
 
 
 def _history(root: Path) -> Any:

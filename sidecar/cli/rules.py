@@ -14,7 +14,8 @@ from rich.text import Text
 from sidecar import config
 from sidecar.app import Options, Snapshot, load_snapshot
 from sidecar.cli import EXIT_FAILED
-from sidecar.cli.bundles import COMMANDS, json_option, print_json, rules_option
+from sidecar.cli.bundle_options import json_option, print_json, rules_option
+from sidecar.cli.bundles import COMMANDS
 from sidecar.cli.show import COLOURS, console, progress_bar
 from sidecar.model import TARGETS, Segment
 from sidecar.rules.explain import Step, ViewSteps, explain
