@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from urllib.parse import quote
 
+from sidecar.core.transforms.morse import CODE
+
 Evasion = Callable[[str, random.Random], str]
 
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e\u3164\u115f"
@@ -30,55 +32,7 @@ _SMALL_CAPITALS = str.maketrans(
     "abcdefghijklmnopqrstuvwxyz",
     "\u1d00\u0299\u1d04\u1d05\u1d07\ua730\u0262\u029c\u026a\u1d0a\u1d0b\u029f\u1d0d\u0274\u1d0f\u1d18q\u0280s\u1d1b\u1d1c\u1d20\u1d21x\u028f\u1d22",
 )
-_MORSE = dict(
-    zip(
-        string.ascii_lowercase + string.digits + ".,?!'",
-        [
-            ".-",
-            "-...",
-            "-.-.",
-            "-..",
-            ".",
-            "..-.",
-            "--.",
-            "....",
-            "..",
-            ".---",
-            "-.-",
-            ".-..",
-            "--",
-            "-.",
-            "---",
-            ".--.",
-            "--.-",
-            ".-.",
-            "...",
-            "-",
-            "..-",
-            "...-",
-            ".--",
-            "-..-",
-            "-.--",
-            "--..",
-            "-----",
-            ".----",
-            "..---",
-            "...--",
-            "....-",
-            ".....",
-            "-....",
-            "--...",
-            "---..",
-            "----.",
-            ".-.-.-",
-            "--..--",
-            "..--..",
-            "-.-.--",
-            ".----.",
-        ],
-        strict=True,
-    )
-)
+_MORSE = {letter: code for code, letter in CODE.items()}
 _NATO = [
     "alfa",
     "bravo",

@@ -86,6 +86,16 @@ def test_findings_add_to_the_score() -> None:
     assert pytest.approx(both) == 1 - 0.4 * 0.125
 
 
+def test_a_rule_counts_once_per_text() -> None:
+    """What matches ten times is no surer than its surest match."""
+    segment = Segment("text", "request.user")
+    findings = [Finding("obfuscation-x", "obfuscation", 0, 1, confidence, segment) for confidence in (0.3, 0.45, 0.2)]
+
+    [(_, scored)] = score([], findings, Weigher())
+
+    assert pytest.approx(scored) == 0.45
+
+
 def test_weighed_words_again_and_again_cost_no_square(snapshot):
     """Twice the text costs about twice, not four times: each window looks at its own part only."""
     import time

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Edit, Reading
 
 SIGNS = (Sign(r"(?:[._-]{1,6}[ /|]{1,3}){6}"),)
-_CODE = dict(
+# Letter by code.
+CODE = dict(
     zip(
         [
             ".-",
@@ -89,7 +90,7 @@ def _runs(text: str) -> Iterator[Edit]:
     for found in _RUN.finditer(text):
         tokens = _TOKEN.findall(found[0])
         codes = [token for token in tokens if token[0] in ".-"]
-        known = sum(code in _CODE for code in codes)
+        known = sum(code in CODE for code in codes)
         if known >= _KNOWN_SHARE * len(codes) and len(set(codes)) > 3:
-            decoded = "".join(_CODE.get(token, "\ufffd") if token[0] in ".-" else " " for token in tokens)
+            decoded = "".join(CODE.get(token, "\ufffd") if token[0] in ".-" else " " for token in tokens)
             yield found.start(), found.end(), re.sub(" +", " ", decoded)
