@@ -212,6 +212,7 @@ def verify_command(
     Exit codes: 0 it may be trusted; 1 it may not.
     """
     from sidecar.backends.signing import read_ring  # noqa: PLC0415 - see above
+    from sidecar.delivery.sources import offer_of_archive  # noqa: PLC0415 - see above
 
     if not keys:
         raise click.UsageError("give the keys that may sign: --trust PUB")
