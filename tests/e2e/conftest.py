@@ -48,10 +48,18 @@ def host_mesh(request, envoy):
         yield started
 
 
+# In every run: every API in these settings, these APIs in every setting; the rest of the matrix is for `-m slow`.
+_SETTINGS_ALWAYS = {"buffered", "duplex"}
+_APIS_ALWAYS = {"openai.chat", "anthropic"}
+
+
 def pytest_collection_modifyitems(items):
-    """Leave most of the second host's matrix to `-m slow`: one format a setting is enough for every run."""
+    """Leave most of the matrix to `-m slow`, and of the second host's all but one API."""
     for item in items:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
-        format_ = parameters.get("format_", parameters.get("name", "openai.chat"))
-        if parameters.get("host_mesh") == "envoy" and format_ != "openai.chat":
+        if "host_mesh" not in parameters:
+            continue
+        api = parameters.get("format_", parameters.get("name", "openai.chat"))
+        always = parameters.get("setting", "buffered") in _SETTINGS_ALWAYS or api in _APIS_ALWAYS
+        if not always or (parameters["host_mesh"] == "envoy" and api != "openai.chat"):
             item.add_marker(pytest.mark.slow)
