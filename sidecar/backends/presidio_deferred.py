@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -55,12 +56,14 @@ class DeferredPresidio:
         self._settings = settings
         self._lock = threading.Lock()
         self._loaded: Loaded | None = None
-        remembered = _read(settings, cache) if cache is not None else None
+        # Where a file cannot be read there is no content, and loading says what is wrong.
+        self._content = _content(settings)
+        remembered = _read(cache, self._content) if cache is not None else None
         if remembered is None:
-            loaded = self._loaded = _load(settings)
+            loaded = self._loaded = self._load()
             remembered = Remembered(tuple(loaded.gates), loaded.shapes)
             if cache is not None:
-                _write(settings, cache, remembered)
+                _write(cache, self._content, remembered)
         else:
             timer = threading.Timer(IDLE_SECONDS, self._prepare)
             timer.daemon = True
@@ -89,14 +92,27 @@ class DeferredPresidio:
                     self._loaded = self._matching()
         return self._loaded
 
+    def _load(self) -> Loaded:
+        """Load, or share with another snapshot that has loaded the same: a reload costs nothing then."""
+        loaded = _in_use.get(self._content)
+        if loaded is None:
+            loaded = _load(self._settings)
+            if self._content:
+                _in_use[self._content] = loaded
+        return loaded
+
     def _matching(self) -> Loaded:
         try:
-            loaded = _load(self._settings)
+            loaded = self._load()
         except ConfigError as error:
             raise RecognizerError(f"the entity recognizers cannot be loaded: {error}") from None
         if tuple(loaded.gates) != tuple(self.gates):
             raise RecognizerError("the entity recognizers have changed since the start; restart")
         return loaded
+
+
+# By the digest of what they depend on; they end with the last snapshot that holds them.
+_in_use: WeakValueDictionary[str, Loaded] = WeakValueDictionary()
 
 
 def _load(settings: Settings) -> Loaded:
@@ -107,24 +123,26 @@ def _load(settings: Settings) -> Loaded:
 
 
 def _content(settings: Settings) -> str:
-    """Return a digest of everything that the gates depend on."""
-    parts = [msgspec.json.encode(settings)]
-    parts += [importlib.metadata.version(package).encode() for package in _PACKAGES]
+    """Return a digest of everything that the gates depend on; empty where some of it cannot be read."""
     folder = Path(__file__).parent
-    parts += [(folder / f"{module}.py").read_bytes() for module in _MODULES]
-    parts += [Path(file).read_bytes() for file in settings.files]
+    try:
+        parts = [msgspec.json.encode(settings)]
+        parts += [importlib.metadata.version(package).encode() for package in _PACKAGES]
+        parts += [(folder / f"{module}.py").read_bytes() for module in _MODULES]
+        parts += [Path(file).read_bytes() for file in settings.files]
+    except (OSError, importlib.metadata.PackageNotFoundError):
+        return ""
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
-def _read(settings: Settings, cache: Path) -> Remembered | None:
+def _read(cache: Path, content: str) -> Remembered | None:
+    blob = read_sealed(cache / f"{content}.gates", cache_key(cache), content) if content else None
     try:
-        content = _content(settings)
-        blob = read_sealed(cache / f"{content}.gates", cache_key(cache), content)
         return None if blob is None else msgspec.json.decode(blob, type=Remembered)
-    except (OSError, importlib.metadata.PackageNotFoundError, msgspec.DecodeError):
-        return None  # loading says what is wrong
+    except msgspec.DecodeError:
+        return None
 
 
-def _write(settings: Settings, cache: Path, remembered: Remembered) -> None:
-    content = _content(settings)
-    write_sealed(cache / f"{content}.gates", cache_key(cache), content, msgspec.json.encode(remembered))
+def _write(cache: Path, content: str, remembered: Remembered) -> None:
+    if content:
+        write_sealed(cache / f"{content}.gates", cache_key(cache), content, msgspec.json.encode(remembered))

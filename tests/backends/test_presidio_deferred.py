@@ -1,5 +1,7 @@
 """Presidio is loaded when it is needed; the start needs its gates only, and trusts nobody else's."""
 
+from weakref import WeakValueDictionary
+
 import pytest
 
 from sidecar.backends import presidio_deferred
@@ -30,18 +32,30 @@ def stub(monkeypatch):
 
     monkeypatch.setattr(presidio_deferred, "_load", Stub)
     monkeypatch.setattr(presidio_deferred, "IDLE_SECONDS", 3600)
+    monkeypatch.setattr(presidio_deferred, "_in_use", WeakValueDictionary())
     return Stub
 
 
 def test_the_second_start_loads_nothing_until_a_gate_opens(stub, tmp_path):
     """Gates and shapes are the same; the first find loads, the second does not."""
     first = DeferredPresidio(Settings(), tmp_path)
+    gates, shapes = tuple(first.gates), first.shapes
+    del first
     second = DeferredPresidio(Settings(), tmp_path)
 
     assert stub.made == 1
-    assert (tuple(first.gates), first.shapes) == (tuple(second.gates), second.shapes)
+    assert (gates, shapes) == (tuple(second.gates), second.shapes)
     assert second.find("ab", [0]) == second.find("ab", [1]) == [Found("X", 0, 2, 1.0)]
     assert stub.made == 2
+
+
+def test_a_reload_shares_what_is_loaded(stub, tmp_path):
+    """Two snapshots with the same settings have one Presidio, cache or not."""
+    first = DeferredPresidio(Settings(), tmp_path)
+    second, third = DeferredPresidio(Settings(), tmp_path), DeferredPresidio(Settings(), None)
+
+    assert first.find("ab", [0]) == second.find("ab", [0]) == third.find("ab", [0])
+    assert stub.made == 1
 
 
 def test_other_settings_are_remembered_apart(stub, tmp_path):
@@ -70,6 +84,7 @@ def test_gates_that_changed_are_a_failure(stub, tmp_path, monkeypatch):
     """Never a recognizer behind gates that are not its own."""
     DeferredPresidio(Settings(), tmp_path)
     deferred = DeferredPresidio(Settings(), tmp_path)
+    presidio_deferred._in_use.clear()
     monkeypatch.setattr(presidio_deferred, "_load", lambda _settings: type("Other", (), {"gates": (Gate("z"),)})())
 
     with pytest.raises(RecognizerError, match="changed"):
@@ -84,6 +99,7 @@ def test_what_cannot_be_loaded_is_a_failure(stub, tmp_path, monkeypatch):
     def fail(_settings):
         raise ConfigError("own.yaml: gone")
 
+    presidio_deferred._in_use.clear()
     monkeypatch.setattr(presidio_deferred, "_load", fail)
     deferred._prepare()
     with pytest.raises(RecognizerError, match=r"own\.yaml: gone"):
