@@ -154,7 +154,21 @@ class RuleSet(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A confirmed match, in code points of its segment."""
+    """A confirmed match, in code points of its segment.
+
+    Args:
+        rule: the rule's id.
+        family: its family.
+        start: where what was found begins.
+        end: one past its end.
+        confidence: how certain it is, 0..1.
+        segment: the text it was found in.
+        entity: the entity type, if it has one.
+        verdict: the rule's own; after deciding, what the policy made of it.
+        paranoia: the rule's level.
+        chain: transforms that showed it.
+        around: what had to be read to find it, where that is more: the words before a password.
+    """
 
     rule: str
     family: str
@@ -166,6 +180,7 @@ class Finding(msgspec.Struct, frozen=True):
     verdict: Verdict = Verdict.FLAG
     paranoia: int = 1
     chain: tuple[str, ...] = ()
+    around: tuple[int, int] | None = None
 
 
 class Edit(msgspec.Struct, frozen=True, gc=False):

@@ -147,9 +147,10 @@ def match(rule: Rule, pattern: Pattern, view: View) -> Iterator[Finding]:
         spans = _regex_spans(pattern.regex, rule, view.text, begin)
     else:
         spans = _keyword_spans(pattern, rule, view.text, begin)
-    for start, end in spans:
+    for start, end, around in spans:
         if view.locate is not None:
             start, end = view.locate(start, end)  # noqa: PLW2901 - same span, mapped to the segment
+            around = around and view.locate(*around)  # noqa: PLW2901 - likewise
             if end <= view.segment.start:
                 continue
             start = max(start, view.segment.start)  # noqa: PLW2901 - the part that is new
@@ -164,17 +165,22 @@ def match(rule: Rule, pattern: Pattern, view: View) -> Iterator[Finding]:
             verdict=rule.verdict,
             paranoia=rule.paranoia,
             chain=view.chain,
+            around=around,
         )
 
 
-def _regex_spans(regex: re.Pattern[str], rule: Rule, text: str, begin: int) -> Iterator[tuple[int, int]]:
+# Where something was found, and what had to be read to find it, where that is more.
+Span = tuple[int, int, tuple[int, int] | None]
+
+
+def _regex_spans(regex: re.Pattern[str], rule: Rule, text: str, begin: int) -> Iterator[Span]:
     group: str | int = "secret" if "secret" in regex.groupindex else 0
     for found in regex.finditer(text, begin):
         if all(CHECKS[check.name](found[check.group] or "", check) for check in rule.confirm):
-            yield found.span(group)
+            yield *found.span(group), found.span() if group else None
 
 
-def _keyword_spans(pattern: Pattern, rule: Rule, text: str, begin: int) -> Iterator[tuple[int, int]]:
+def _keyword_spans(pattern: Pattern, rule: Rule, text: str, begin: int) -> Iterator[Span]:
     haystack = text.lower() if rule.caseless else text
     if len(haystack) != len(text):  # lowering İ adds a code point and would shift spans
         haystack = text
@@ -182,7 +188,7 @@ def _keyword_spans(pattern: Pattern, rule: Rule, text: str, begin: int) -> Itera
         needle = keyword.lower() if rule.caseless else keyword
         start = haystack.find(needle, begin)
         while start >= 0:
-            yield start, start + len(needle)
+            yield start, start + len(needle), None
             start = haystack.find(needle, start + len(needle))
 
 

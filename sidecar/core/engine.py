@@ -216,13 +216,14 @@ class Engine:
         findings = lookout.keep(confirm(hits, lane.plans)) + lookout.find((segment,))
         if not findings and not hits and pseudonyms is None:
             return self._clean, cut
-        whole = [(finding.start, finding.end) for finding in findings]
+        reaches = [finding.around or (finding.start, finding.end) for finding in findings]
+        whole = list(reaches)
         if pseudonyms is not None:
             cut = min(cut, max(segment.start, pseudonyms.open_from(segment.text)))
             whole += [(item.start, item.end) for item in pseudonyms.find(segment.text)]
         while straddling := [start for start, end in whole if start < cut < end]:
             cut = min(straddling)
-        final = [finding for finding in findings if finding.start < cut]
+        final = [finding for finding, (start, _) in zip(findings, reaches, strict=True) if start < cut]
         scores = score(hits, final, self.weigh)
         decision = decide((segment,), final, scores, lane.policies, revision=self.revision, pseudonyms=pseudonyms)
         return (restored(decision, (segment,), pseudonyms, cut=cut) if pseudonyms else decision), cut

@@ -26,10 +26,11 @@ MASKED = {
     "triple": r"\d{3}",
     "end": r"tail$",
     "image": r"!\[[^\]\n]{0,8}\]\(http[^)\s]{1,12}\)",
+    "assigned": r"\b\w{0,4}key\s{0,2}=\s{0,2}(?P<secret>[\w.]{4,12})\b",
     "quoted": r"(['\"])\w{1,6}\1",
 }
 WORDS = [
-    "tok_", "A1b2C3d4", "tok_A1b2C3d4", "tok_A1b2C3d45", "bob", "@", "bob@example.com", "x.io", ".", "begin", "end",
+    "key", "=", "mykey = ", "tok_", "A1b2C3d4", "tok_A1b2C3d4", "tok_A1b2C3d45", "bob", "@", "bob@example.com", "x.io", ".", "begin", "end",
     "<x>", "</x>", "foo", "bar", "foobar", "baz", "qux", "ab", "abcd", "bcde", "cde", "123", "12 34-56 78 90 12 3", "4", "-",
     "tail", "![a](http://x/y)", "![", "](http", ")", "'", '"', "abc", " ", "  ", "\n", "hello there", "naïve", "日本", "🎉", "\u200b", "",
 ]  # fmt: skip
