@@ -59,16 +59,39 @@ def build_table(
         for index, wanted in enumerate(recognizer.gates):
             recognizer_gates[len(own)] = (number, index)
             own.append(wanted)
-    signs = _signs(own)
+    signs = _signs(own, _words(rules))
     return GateTable(tuple(own), candidates, tuple(recognizers), recognizer_gates, signs, asking)
 
 
-def _signs(gates: list[Gate]) -> dict[int, tuple[str, ...]]:
+# Families whose keywords are looked for in disguise, too, and how long they have to be in ASCII and beyond.
+_DISGUISED = frozenset({"injection", "jailbreak", "extraction", "indirect"})
+_SHORTEST, _SHORTEST_ABROAD = 5, 4
+
+
+def _words(rules: Sequence[Rule]) -> list[str]:
+    """Return the keywords that are rare enough in disguise to be signs of it."""
+    words = {
+        keyword
+        for rule in rules
+        if rule.family in _DISGUISED
+        for pattern in rule.patterns
+        for keyword in pattern.keywords
+        if len(keyword) >= (_SHORTEST if keyword.isascii() else _SHORTEST_ABROAD)
+    }
+    return sorted(words)
+
+
+def _signs(gates: list[Gate], words: Sequence[str]) -> dict[int, tuple[str, ...]]:
     """Append the signs of disguises to the gates; transforms that share a sign share its gate."""
+    known = frozenset(gates)
     owners: dict[Gate, list[str]] = defaultdict(list)
     for name, transform in TRANSFORMS.items():
         for sign in transform.signs:
             owners[Gate(sign.expression, literal=sign.literal, caseless=sign.caseless)].append(name)
+        for word in words:
+            disguised = transform.disguise(word) if transform.disguise else word
+            if disguised != word and Gate(disguised) not in known:
+                owners[Gate(disguised)].append(name)
     first = len(gates)
     gates.extend(owners)
     return {first + place: tuple(names) for place, names in enumerate(owners.values())}

@@ -79,6 +79,7 @@ class Transform(msgspec.Struct, frozen=True):
         signs: what the scanner looks for; the transform is tried only where one of them is present.
         touches: the characters of which one must be present; empty where that is not known.
         table: the whole of it, where each character is looked at by itself.
+        disguise: how a word looks under it, where that shows by itself; the keywords of rules are looked for so, too.
     """
 
     kind: Kind
@@ -86,6 +87,7 @@ class Transform(msgspec.Struct, frozen=True):
     signs: tuple[Sign, ...] = ()
     touches: frozenset[str] = frozenset()
     table: Table | None = None
+    disguise: Callable[[str], str] | None = None
 
 
 # In the order in which they are applied: what later ones look for, earlier ones bring to light.
@@ -108,7 +110,7 @@ TRANSFORMS: Mapping[str, Transform] = {
     "spaced": Transform(Kind.GUESS, spaced.undo, spaced.SIGNS),
     "split_words": Transform(Kind.GUESS, split_words.undo, split_words.SIGNS),
     "leet": Transform(Kind.GUESS, leet.undo, leet.SIGNS),
-    "repeats": Transform(Kind.GUESS, repeats.undo, repeats.SIGNS),
+    "repeats": Transform(Kind.GUESS, repeats.undo, repeats.SIGNS, disguise=repeats.disguise),
     "glued": Transform(Kind.GUESS, glued.undo, glued.SIGNS),
     "tags": Transform(Kind.DECODER, tags.undo, tags.SIGNS),
     "selectors": Transform(Kind.DECODER, selectors.undo, selectors.SIGNS),
@@ -121,11 +123,11 @@ TRANSFORMS: Mapping[str, Transform] = {
     "nato": Transform(Kind.DECODER, nato.undo, nato.SIGNS),
     "deletions": Transform(Kind.WHOLE, deletions.undo, deletions.SIGNS),
     "bidi": Transform(Kind.WHOLE, bidi.undo, bidi.SIGNS),
-    "rot13": Transform(Kind.WHOLE, rot13.undo, rot13.SIGNS),
+    "rot13": Transform(Kind.WHOLE, rot13.undo, rot13.SIGNS, disguise=rot13.disguise),
     "caesar": Transform(Kind.WHOLE, caesar.undo, caesar.SIGNS),
-    "atbash": Transform(Kind.WHOLE, atbash.undo, atbash.SIGNS),
-    "reverse": Transform(Kind.WHOLE, reverse.undo, reverse.SIGNS),
-    "reversed_words": Transform(Kind.WHOLE, reversed_words.undo, reversed_words.SIGNS),
+    "atbash": Transform(Kind.WHOLE, atbash.undo, atbash.SIGNS, disguise=atbash.disguise),
+    "reverse": Transform(Kind.WHOLE, reverse.undo, reverse.SIGNS, disguise=reverse.disguise),
+    "reversed_words": Transform(Kind.WHOLE, reversed_words.undo, reversed_words.SIGNS, disguise=reverse.disguise),
     "word_order": Transform(Kind.WHOLE, word_order.undo, word_order.SIGNS),
     "upside_down": Transform(Kind.WHOLE, upside_down.undo, upside_down.SIGNS),
 }

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Reading
 
 _MIRROR = str.maketrans(string.ascii_letters, string.ascii_lowercase[::-1] + string.ascii_uppercase[::-1])
+
+
+def disguise(word: str) -> str:
+    """Return a word as it stands in a mirrored text."""
+    return word.translate(_MIRROR)
+
+
 SIGNS = (
     *(
         Sign(word.translate(_MIRROR), literal=True)

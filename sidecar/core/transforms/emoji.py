@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from sidecar.core.transforms.reading import Sign, substitute
-from sidecar.core.transforms.words import are_words
+from sidecar.core.transforms.words import OTHER_LETTERS, are_words
 
 if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Reading
 
 _EMOJI = "\u2190-\u21ff\u2300-\u27bf\u2900-\u2bff\U0001f000-\U0001f1e5\U0001f200-\U0001faff"
-SIGNS = (Sign(f"[a-z][{_EMOJI}]"), Sign(f"[a-z][ \u200b-\u200d]?[{_EMOJI}]"))
+SIGNS = (Sign(f"[a-z][{_EMOJI}]"), Sign(f"[{OTHER_LETTERS}][{_EMOJI}]"))
 _JOINED = f"[{_EMOJI}\ufe0f\u200d\U0001f1e6-\U0001f1ff]"
 _SPLIT = re.compile(rf"(?<![^\W\d_])[^\W\d_]++(?:{_JOINED}{{1,8}}[^\W\d_]++)+")
 _RUN = re.compile(f"{_JOINED}+")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SIGNS = (
     Sign(r"\\(?:u\{?[0-9a-f]{2}|x\{?[0-9a-f]|[0-7]{3})"),
     Sign(r"U\+[0-9a-f]{4}"),
-    Sign(r"=[2-7][0-9a-f]=[2-7][0-9a-f]"),
+    Sign(r"=[2-7c-f][0-9a-f]=[2-9ab][0-9a-f]"),
 )
 _ESCAPES = re.compile(
     r"(?P<utf16>(?:\\u[0-9a-fA-F]{4})+)"

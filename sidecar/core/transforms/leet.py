@@ -36,8 +36,6 @@ def _read(found: re.Match[str]) -> str:
             word = body.translate(looks)
             if word.lower() in WORDS:
                 return word + token[len(body) :]
-    if token in ("@", "!"):
-        return token.translate(_LOOKS)
     if not any(character.isalpha() for character in token):
         return token
     body = _TAIL.sub("", token)

@@ -15,6 +15,8 @@ _GZIP = b"\x1f\x8b\x08"
 _ZLIB = (b"x\x9c", b"x\xda", b"x\x01", b"x^")
 # Each character of UTF-16 text in a Latin script has one NUL byte.
 _UTF16_SHARE = 0.3
+# Other scripts fill few blocks of 256 characters; every other byte of noise is any of 256.
+_UTF16_BLOCKS, _UTF16_SHORTEST = 3, 24
 # Long runs of letters, digits and signs that hold a digit are codes, not words in disguise: guesses leave them whole.
 CODE = r"(?=[A-Za-z+/=_-]{0,64}[0-9])[A-Za-z0-9+/=_-]{32,}"
 
@@ -27,6 +29,8 @@ def readable(data: bytes) -> str | None:
         return None
     if data.count(0) > _UTF16_SHARE * len(data):
         data = data.replace(b"\0", b"")
+    if len(data) >= _UTF16_SHORTEST and len(data) % 2 == 0 and len(set(data[1::2])) <= _UTF16_BLOCKS:
+        return data.decode("utf-16-le", errors="ignore") or None
     if len(data.translate(None, _CONTROLS)) < (1 - _CONTROL_SHARE) * len(data):
         return None
     try:

@@ -12,8 +12,19 @@ from sidecar.core.transforms.words import ANCHORS, FOREIGN_ANCHORS, WORDS
 if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Reading
 
+
+# Cyrillic, Arabic and Devanagari letters.
+_ALPHABETS = (range(0x430, 0x450), range(0x627, 0x64B), range(0x915, 0x93A))
+
+
+def disguise(word: str) -> str:
+    """Return a word with every letter doubled."""
+    return "".join(letter * 2 if letter.isalpha() else letter for letter in word)
+
+
 SIGNS = (
     *(Sign(letter * 3, literal=True) for letter in "abcdefghijklmnopqrstuvxyz"),
+    *(Sign(chr(point) * 3, literal=True) for span in _ALPHABETS for point in span),
     *(
         Sign("".join(letter * 2 for letter in word), literal=True)
         for word in (*ANCHORS, *FOREIGN_ANCHORS, "the", "you", "all")

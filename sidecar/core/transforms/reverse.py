@@ -10,6 +10,12 @@ from sidecar.core.transforms.words import ANCHORS, FOREIGN_ANCHORS, FOREIGN_WORD
 if TYPE_CHECKING:
     from sidecar.core.transforms.reading import Reading
 
+
+def disguise(word: str) -> str:
+    """Return a word as it stands in a reversed text."""
+    return word[::-1]
+
+
 SIGNS = (
     *(Sign(word[::-1], literal=True) for word in (*ANCHORS, *FOREIGN_ANCHORS)),
     # `siht` and `dna` (the molecule) need company; these do not.

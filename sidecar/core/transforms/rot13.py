@@ -21,6 +21,11 @@ def shift(text: str, places: int) -> str:
     return text.translate(table)
 
 
+def disguise(word: str) -> str:
+    """Return a word as it stands in a shifted text."""
+    return shift(word, 13)
+
+
 SIGNS = (
     *(
         Sign(shift(word, 13), literal=True)

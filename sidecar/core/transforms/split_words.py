@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sidecar.core.transforms.readable import CODE
 from sidecar.core.transforms.reading import Sign, substitute
-from sidecar.core.transforms.words import ANCHORS, are_words
+from sidecar.core.transforms.words import ANCHORS, OTHER_LETTERS, are_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ def _signs() -> Iterator[Sign]:
     yield Sign(f"(?:{_VERBS})[._\\-*~|/+,:;]{{1,3}}(?:{_OBJECTS})")
     yield Sign("(?:previous|prior|your|system)[._\\-*~|/+,:;]{1,3}(?:instruction|prompt|rule)")
     yield Sign("[a-z][*~|^`]{1,2}[a-z]")
+    yield Sign(f"[{OTHER_LETTERS}][*~|^`_-]{{1,2}}[{OTHER_LETTERS}]")
     yield Sign("[a-z]-[a-z]{1,12}[ ,.:;!?]{1,2}[a-z]{1,8}-[a-z]")  # two words running
     yield Sign("_[a-z]{1,12}_[a-z]{1,12}_[a-z]{1,12}_[a-z]")
     yield Sign("-[a-z]{1,12}-[a-z]{1,12}-[a-z]{1,12}-[a-z]")

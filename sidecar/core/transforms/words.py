@@ -109,6 +109,9 @@ FOREIGN_WORDS = (
     "olvida",
 )
 
+# Letters of other scripts, for the inside of a class: Cyrillic, Arabic, Indic, kana, ideographs, Hangul.
+OTHER_LETTERS = "\u0400-\u052f\u0620-\u06d3\u0904-\u0dff\u3041-\u30ff\u4e00-\u9fff\uac00-\ud7a3"
+
 # Words of attacks in other languages, as far as one form or stem of them is never an English word backwards.
 FOREIGN_ANCHORS = (
     *(
