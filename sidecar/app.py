@@ -25,8 +25,9 @@ from sidecar.core.operators.pseudonymise import Pseudonymise
 from sidecar.core.plan import GateTable, build_table, compile_plan
 from sidecar.core.pseudonyms import Keyring
 from sidecar.core.score import Weigher
+from sidecar.core.streaming import prefixes_of
 from sidecar.core.turns import TurnMemory
-from sidecar.model import TARGETS
+from sidecar.model import TARGETS, Segment
 from sidecar.rules.bundle import Bundle, read_bundle
 from sidecar.rules.formats import build_formats
 from sidecar.rules.output import build_lookout, build_recall
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 # Applications and routes come from callers; so many filters are kept, and the rest are made anew.
 _FILTERS_KEPT = 1024
+
+# Holds something for most recognizers.
+_SAMPLE = "Write to ada@example.com or call +1 212 555 0142, card 4111 1111 1111 1111, from 192.0.2.1."
 
 
 class Snapshot:
@@ -93,6 +97,19 @@ class Snapshot:
             known = Filter(self.engine, lane, self._observer, application=application, route=route, turns=turns)
             self._filters[application, route] = known
         return known
+
+    def warm(self) -> None:
+        """Do now what the first messages would wait for: lanes, hold-back automatons, recognizers that load when they fire.
+
+        A second of it in the middle of an exchange is beyond the deadline of most hosts.
+        """
+        for scope in (None, *self.policy.overrides):
+            # The globs of an override match themselves.
+            lane = self.filter(scope.application, scope.route).lane if scope else self.filter().lane
+            for target in TARGETS:
+                if target.startswith("response."):
+                    prefixes_of(lane, target)
+            self.engine.judge((Segment(_SAMPLE, "request.user"), Segment(_SAMPLE, "response.text")), lane)
 
     def _lane(self, application: str, route: str) -> Lane:
         """Return the lane for what applies; callers choose routes, and must not make us compile one for each."""

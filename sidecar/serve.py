@@ -80,7 +80,9 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     observer = ShadowingObserver(recorder)
 
     def load(files: Mapping[str, bytes], observed: bool) -> Snapshot:
-        return load_files(files, given.options, observer if observed else None)
+        snapshot = load_files(files, given.options, observer if observed else None)
+        snapshot.warm()
+        return snapshot
 
     offer = configured(given.delivery, given.options)
     live = Live(load(offer.files, observed=True))
