@@ -182,13 +182,12 @@ class TextChannel:
 
     def _watched_from(self) -> int:
         """Return from where on a watch may still find something; what was released is beyond its reach."""
-        context = self._released[-CONTEXT:]
-        text = context + self._text
-        return self.cut + max(0, min(watch.live_from(text) for watch in self._watches) - len(context))
+        return self.cut + min(watch.live_from(self._text) for watch in self._watches)
 
     def _settle_until(self, safe: int, *, final: bool) -> list[Decision]:
-        if self._live.matched <= self.cut and not self._closed and not self._watches:
-            # No pattern was completed in what is held, so there is nothing for the rules to find in it.
+        is_quiet = self._live.matched <= self.cut and not any(len(self._text) >= item.least for item in self._watches)
+        if is_quiet and not self._closed:
+            # No pattern was completed in what is held, and no watch finds so little: there is nothing to find in it.
             decisions: list[Decision] = []
             self._pass(safe - self.cut)
         else:

@@ -45,6 +45,7 @@ class LinkWatch:
 
     family = "links"
     targets = ANSWERS
+    least = 4
 
     def __init__(self, allow: Sequence[str], kinds: Sequence[str]) -> None:
         self._exact = frozenset(name.lower() for name in allow if not name.startswith("*."))

@@ -28,6 +28,10 @@ class Watch(Protocol):
     def shapes(self) -> Sequence[str]:
         """Expressions of `re` that its findings match, for streams; empty where `live_from` says it all."""
 
+    @property
+    def least(self) -> int:
+        """Code points of its shortest finding."""
+
     def find(self, segment: Segment) -> Sequence[Finding]:
         """Return what is found from `segment.start` on."""
 

@@ -104,6 +104,8 @@ class SayingAgain:
 
     def __init__(self, texts: Sequence[str], words: int, *, family: str) -> None:
         self.family = family
+        # Words of one letter, and what stands between them.
+        self.least = 2 * words - 1
         self._count = words
         self._runs: set[int] = set()
         self._pairs: set[int] = set()

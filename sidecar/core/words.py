@@ -26,6 +26,7 @@ class WordWatch:
 
     def __init__(self, topics: Mapping[str, Sequence[str]], family: str = "banned") -> None:
         self.family = family
+        self.least = min((len(word) for words in topics.values() for word in words), default=0)
         expressions = {topic: _expression(words) for topic, words in topics.items() if words}
         self.shapes = tuple(expressions.values())
         self._topics = [(topic, re.compile(text, re.IGNORECASE)) for topic, text in expressions.items()]
