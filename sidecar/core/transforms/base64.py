@@ -22,7 +22,8 @@ SIGNS = (
     Sign("H4sI", literal=True, caseless=False),  # gzip
 )
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}(?:\r?\n[ \t]*[A-Za-z0-9+/_-]{4,}={0,2})*|[A-Za-z0-9+/]{12,}=")
-_REGION = re.compile(f"(?:{_ASCII_GROUP}){{4,}}[A-Za-z0-9+/_-]{{0,3}}={{0,2}}")
+# Of random letters, 32 in a row pass once in 16 million places.
+_REGION = re.compile(f"(?:{_ASCII_GROUP}){{8,}}[A-Za-z0-9+/_-]{{0,3}}={{0,2}}")
 _STANDARD = str.maketrans("-_", "+/", "=\r\n \t")
 
 
