@@ -1,4 +1,7 @@
-"""What the filter adds to streamed answers: time to first byte through a real Envoy, time for a token, memory for a stream."""
+"""What the filter adds to streamed answers: time to first byte through a real Envoy, time for a token, memory for a stream.
+
+Text itself is held back until its word is complete, at most for one more chunk; that is in the tests, not here.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,8 @@ def _event(token: str) -> bytes:
 
 
 _EVENTS = [_event(token) for token in _TOKENS]
+# What every stream begins with: a role and no text, so that nothing is held back of it.
+_OPENING = _EVENTS[0].replace(b'"content": "The "', b'"role": "assistant", "content": ""')
 
 
 @click.command()
@@ -130,7 +135,7 @@ def _two_listeners(ports: tuple[int, int], upstream: int, address: str, folder: 
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer every request on a connection with a stream, the first token at once and the rest a moment later."""
+    """Answer every request on a connection with a stream, its opening at once and the rest a moment later."""
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             length = next(
@@ -138,7 +143,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             )
             await reader.readexactly(length)
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-            for events in (_EVENTS[:1], _EVENTS[1:20]):
+            for events in ([_OPENING], _EVENTS[:20]):
                 for event in events:
                     writer.write(b"%x\r\n%b\r\n" % (len(event), event))
                 await asyncio.sleep(0.005)
