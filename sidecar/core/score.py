@@ -11,7 +11,6 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -90,30 +89,25 @@ class ScoreModel(msgspec.Struct, frozen=True):
         best = -math.inf
         # A window looks at its own part only: a text of one weighed word, again and again, else costs its square.
         spoken.sort()
-        occurrences = sorted(occurrences, key=itemgetter(0))
         spoken_at = [found[0] for found in spoken]
         occurs_at = [found[0] for found in occurrences]
         for first, end in self._windows(occurrences, len(tokens)):
             near = occurrences[bisect_left(occurs_at, first) : bisect_left(occurs_at, end)]
             heard = spoken[bisect_left(spoken_at, first) : bisect_left(spoken_at, end)]
             inside = [found for found in near if found[1] <= end]
-            said = {words for begin, words in heard if begin + words.count(" ") < end}
+            said = {words for _, past, words in heard if past <= end}
             best = max(best, self._weigh(inside, said, end - first))
             if best >= enough:
                 break
         return self.calibrate(best)
 
-    def _spoken(self, tokens: Sequence[str]) -> list[tuple[int, str]]:
-        """Return the words and pairs of words that weigh anything, each with its first place."""
+    def _spoken(self, tokens: Sequence[str]) -> list[tuple[int, int, str]]:
+        """Return the words and pairs of words that weigh anything: first token, one past the last, the words."""
         words, pairs = self.words, self.pairs
-        found: list[tuple[int, str]] = []
-        follows: frozenset[str] | None = None
-        for place, token in enumerate(tokens):
-            if token in words:
-                found.append((place, token))
-            if follows is not None and token in follows:
-                found.append((place - 1, f"{tokens[place - 1]} {token}"))
-            follows = pairs.get(token)
+        found = [(place, place + 1, token) for place, token in enumerate(tokens) if token in words]
+        for place, token in enumerate(tokens[:-1]):
+            if token in pairs and tokens[place + 1] in pairs[token]:
+                found.append((place, place + 2, f"{token} {tokens[place + 1]}"))
         return found
 
     def _windows(self, occurrences: Sequence[Occurrence], length: int) -> list[tuple[int, int]]:
@@ -130,9 +124,9 @@ class ScoreModel(msgspec.Struct, frozen=True):
 
     def _weigh(self, occurrences: Sequence[Occurrence], said: set[str], length: int) -> float:
         """Return the log-odds of one window."""
-        get = self.weights.get
-        total = self.bias + sum(get(feature, 0.0) for feature in features(occurrences, length))
-        return total + sum(self.words[words] for words in said)
+        weights = self.weights
+        total = self.bias + sum([weights[feature] for feature in features(occurrences, length) if feature in weights])
+        return total + sum([self.words[words] for words in said])
 
 
 class Weigher(msgspec.Struct, frozen=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,22 +16,18 @@ if TYPE_CHECKING:
 
     from sidecar.training.corpus import Record
 
-# Concepts all of whose rare words are anchors, whether the training texts needed them or not.
+# Concepts all of whose words are anchors that no benign text has.
 STRONG = frozenset(
     {
         "agentread", "fromnow", "jailname", "mode", "override", "persona", "placeholder", "secret", "staychar",
         "sysprompt", "tworesp", "unrestricted", "userdata", "younow",
     }
 )  # fmt: skip
-# A word of theirs is an anchor by itself where no source of benign texts has it in more than this share of them.
-RARE = 0.002
-# A source with fewer benign texts says nothing about shares.
-_SOURCE_MINIMUM = 100
-# Attacks that the model finds and that the gate may lose at most; what it asks for costs time, not verdicts.
-_LOST = 0.015
+# Attacks of unseen sources that the model finds and that the gate may lose at most.
+_LOST = 0.01
 # Weights of less than this are no anchors.
 _NEGLIGIBLE = 0.05
-_INVERSE_PENALTY = 0.05
+_INVERSE_PENALTY = 0.5
 
 
 def expression(entry: str) -> str:
@@ -61,8 +56,9 @@ def choose(entries: Mapping[str, Iterable[str]], records: Sequence[Record], must
     fired = [_fired(finder, record.text, len(words)) for record in records]
     learned = _learn(fired, len(words), records, must)
     strong = {word for concept, group in entries.items() if concept in STRONG for word in group}
-    rate = _benign_rate(records, fired)
-    alone = {number for number, word in enumerate(words) if word in strong and rate[number] <= RARE}
+    heard = frozenset().union(*(numbers for numbers, it in zip(fired, records, strict=True) if not it.is_attack))
+    # A strong word that no benign text has is an anchor by itself, whether the training texts needed it or not.
+    alone = {number for number, word in enumerate(words) if word in strong and number not in heard}
     return {
         word: round(max(float(learned[number]), float(number in alone)), 3)
         for number, word in enumerate(words)
@@ -79,7 +75,8 @@ def _learn(fired: Sequence[frozenset[int]], many: int, records: Sequence[Record]
     model = LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", solver="liblinear", random_state=0)
     model.fit(matrix[used], must[used])
     weights = np.maximum(model.coef_[0], 0)
-    return weights / np.quantile((matrix @ weights)[must], _LOST)
+    real = must & ~np.array([record.is_own for record in records])
+    return weights / np.quantile((matrix @ weights)[real if real.any() else must], _LOST)
 
 
 def _is_implied(finder: Lexicon, word: str, number: int, alone: set[int]) -> bool:
@@ -91,19 +88,3 @@ def _is_implied(finder: Lexicon, word: str, number: int, alone: set[int]) -> boo
 def _fired(finder: Lexicon, text: str, many: int) -> frozenset[int]:
     tokens = tokenise(fold(text))
     return frozenset(number for _, _, number in finder.occurrences(tokens) if number < many)
-
-
-def _benign_rate(records: Sequence[Record], fired: Sequence[frozenset[int]]) -> dict[int, float]:
-    """Return the share of benign texts that have a word, in the source that has it most."""
-    size: Counter[str] = Counter()
-    count: dict[str, Counter[int]] = defaultdict(Counter)
-    for record, numbers in zip(records, fired, strict=True):
-        if not record.is_attack and not record.source.startswith("own:"):
-            size[record.source] += 1
-            count[record.source].update(numbers)
-    rate: dict[int, float] = defaultdict(float)
-    for source, counted in count.items():
-        if size[source] >= _SOURCE_MINIMUM:
-            for number, times in counted.items():
-                rate[number] = max(rate[number], times / size[source])
-    return rate

@@ -39,8 +39,8 @@ _CEILING = 2.0
 _STEP = 0.001
 # Weights that move nothing are left out of the file.
 NEGLIGIBLE = 0.01
-# Attacks from here on have to be covered by an anchor.
-_COVERED = 0.5
+# Scores from which real attacks, and attacks of our own, have to be covered by anchors; both are in `SCALE`.
+_COVERED = (0.5, 0.8)
 
 
 class Learned(msgspec.Struct, frozen=True):
@@ -91,8 +91,10 @@ def learn(
     calibration = calibrate(benign)
     rows = np.arange(len(table.owner))
     fitted = table.worst(model.decision_function(table.matrix), rows)
-    covered = np.interp(_COVERED, [score for _, score in calibration], [odds for odds, _ in calibration])
-    must = (table.labels == 1) & (fitted >= covered)
+    own = np.array([record.is_own for record in records])
+    flagged, blocked = (next(odds for odds, score in calibration if score == level) for level in _COVERED)
+    # Of real attacks those that a model finds without having seen them; of our own, those it is sure of.
+    must = (table.labels == 1) & np.where(own, fitted >= blocked, held_out >= flagged)
     anchors = choose(read_words(files), records, must)
     weights = _weights(table, model)
     document = ModelDocument(
@@ -186,7 +188,7 @@ def _split(records: Sequence[Record], scores: Any) -> tuple[list[float], dict[st
 
 
 def _provenance(path: Path, records: Sequence[Record], settings: Settings, held_out: Any) -> dict[str, Any]:
-    real = [record for record in records if not record.source.startswith("own:")]
+    real = [record for record in records if not record.is_own]
     return {
         "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
         "corpora": fingerprint([path]),

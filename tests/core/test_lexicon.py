@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sidecar.core.lexicon import Lexicon, fold, keys_of, tokenise
+from sidecar.core.lexicon import _TOKEN, Lexicon, fold, keys_of, tokenise
 
 LEXICON = Lexicon(
     {
@@ -67,3 +69,11 @@ def test_what_a_lexicon_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
         lexicon.occurrences([f"word{number}", "ignore"])
 
     assert len(lexicon._starts) <= 12
+
+
+@given(st.text(alphabet="aS: \n\t.,;'\"<|>[]{}!?#-=/\\+end\u4e2d\u0e01\xe9", max_size=60))
+def test_the_fast_pattern_gives_the_same_tokens(text: str) -> None:
+    """Reordered for speed, the pattern reads as the obvious one does."""
+    folded = fold(f"{text} system: {text} https://x")
+
+    assert [found[0] for found in _TOKEN.finditer(folded)] == tokenise(folded)
