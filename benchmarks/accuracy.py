@@ -154,7 +154,7 @@ def _by_source(scores: Scores) -> dict[str, dict[str, Figures]]:
 def _figures(scored: Sequence[tuple[Record, float]], pool: Sequence[float]) -> Figures:
     attacks = [score for record, score in scored if record.is_attack]
     benign = [score for record, score in scored if not record.is_attack]
-    # A source's own few benign texts say nothing of 0.1 %: attacks are read against all benign texts.
+    # As the corpora's own score.py does: a source's own benign texts where it has any, else those of all sources.
     return figures(attacks, benign, THRESHOLD, pool=pool)
 
 
