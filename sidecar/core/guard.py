@@ -334,8 +334,8 @@ class TextGuard:
         self._text += text
         try:
             return self._advance(text, final=final)
-        except EngineError as error:
-            self._passing = "response" in self._lane.fail_open
+        except (EngineError, InputError) as error:
+            self._passing = isinstance(error, EngineError) and "response" in self._lane.fail_open
             self._stopped = not self._passing
             verdict = max(self.decision.verdict, Verdict.FLAG) if self._passing else Verdict.BLOCK
             self.decision = msgspec.structs.replace(
@@ -351,6 +351,8 @@ class TextGuard:
             if decision.verdict is Verdict.BLOCK:
                 self._stopped = True
                 return ""
+        if self._channel.held > HOLD_LIMIT:
+            raise BodyTooLarge(f"more than {HOLD_LIMIT} code points of the answer would have to be held back")
         end = self._channel.cut
         piece, self._text = self._text[: end - start], self._text[end - start :]
         return apply_edits(piece, [Edit("", *change) for change in self._channel.changes(start, end)])

@@ -384,3 +384,13 @@ def test_text_guard_meets_the_failure_policy():
         shown.append(guard.receive("tok_A1b2C3d4 ") + guard.receive("there") + guard.finish())
 
     assert shown == ["", "tok_A1b2C3d4 there"]
+
+
+def test_text_guard_does_not_hold_without_end(monkeypatch):
+    """A text that plays for time is refused with 413."""
+    monkeypatch.setattr("sidecar.core.guard.HOLD_LIMIT", 5)
+    engine, lane = engine_and_lane(fail_open=frozenset({"response"}))
+    guard = TextGuard(engine, lane)
+    shown = guard.receive("tok_") + guard.receive("A1") + guard.finish()
+
+    assert (shown, guard.decision.verdict, guard.decision.http_status) == ("", Verdict.BLOCK, 413)
