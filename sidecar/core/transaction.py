@@ -154,8 +154,8 @@ class Transaction:
     @property
     def patience(self) -> float | None:
         """How many seconds the host should wait for the next part before it refuses with 408; None: for ever."""
-        waits = self._request.phase is Phase.BODY and self._request.mode is BodyMode.FULL_DUPLEX
-        return BODY_IDLE_SECONDS if waits and not self._ended else None
+        waits = (self._request.phase, self._request.mode) == (Phase.BODY, BodyMode.FULL_DUPLEX) and not self._ended
+        return BODY_IDLE_SECONDS if waits else None
 
     # Headers
 
@@ -179,11 +179,8 @@ class Transaction:
         # A compressed answer would have to be inflated chunk by chunk; every server can answer without coding.
         accepted = (("accept-encoding", "identity"),) if event.get("accept-encoding") else ()
         side.edits = HeaderEdits(accepted, removed)
-        refused = self._choose_modes(has_body=not event.end)
-        if refused:
-            return refused
-        if event.end:
-            return self._probe(side, b"") if self._path == SELFTEST_PATH else [side.continue_headers()]
+        if (refused := self._choose_modes(has_body=not event.end)) or event.end:
+            return refused or (self._probe(side, b"") if self._path == SELFTEST_PATH else [side.continue_headers()])
         side.coding = body_format.require_readable(event, self._filter.lane)
         return self._await_body(side)
 
@@ -349,8 +346,7 @@ class Transaction:
 
     def _out_of_order(self, side: Side, event: Event) -> list[Action]:
         del event
-        message = f"The {side.direction} reached the security filter in parts out of order."
-        return [self._reject(500, "out_of_order", message)]
+        return [self._reject(500, "out_of_order", f"The {side.direction} came in parts out of order.")]
 
     def _pass(self, side: Side, event: Event, metadata: Metadata = None) -> list[Action]:
         """Let a part go on as it is: it is only watched, cannot be read, or we failed, and the policy lets it."""

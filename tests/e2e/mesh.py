@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sidecar.adapters.extproc import ExternalProcessor
 from sidecar.gateway import bootstrap
-from sidecar.gateway.envoy import Envoy
+from sidecar.gateway.envoy import _LAUNCHER, Envoy
 from sidecar.hosts import grpcio
 from sidecar.hosts.listen import Limits, Listen, TcpAddress, UnixAddress
 
@@ -231,7 +231,8 @@ async def in_process(folder, snapshot, wrap):
 async def as_command(folder, policy, host):
     """Serve it as users do, by `sidecar serve` on a host of choice."""
     (folder / "policy.yaml").write_text(policy)
-    command = [sys.executable, "-m", "sidecar", "serve", "--host", host, "--workers", "1", "--admin", "off"]
+    # Launched so that it ends with the tests, even where they are killed.
+    command = [*_LAUNCHER, sys.executable, "-m", "sidecar", "serve", "--host", host, "--workers", "1", "--admin", "off"]
     command += ["--listen", f"unix:{folder / 'filter.sock'}", "--policy", str(folder / "policy.yaml")]
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
     try:
