@@ -19,7 +19,7 @@ def tar(*members):
         for info, data in members:
             info.size = len(data)
             made.addfile(info, io.BytesIO(data))
-    return gzip.compress(packed.getvalue())
+    return gzip.compress(packed.getvalue(), mtime=0)
 
 
 def named(name, kind=tarfile.REGTYPE):
@@ -54,7 +54,9 @@ def test_unpack_refuses_a_name_given_twice():
         unpack(tar((named("a"), b"1"), (named("./a"), b"2")))
 
 
-@pytest.mark.parametrize("data", [b"", b"not an archive", pack(FILES)[:-20], gzip.compress(b"no tar here" * 100)])
+@pytest.mark.parametrize(
+    "data", [b"", b"not an archive", pack(FILES)[:-20], gzip.compress(b"no tar here" * 100, mtime=0)]
+)
 def test_unpack_refuses_what_is_no_archive(data):
     """Half-written and foreign files are refused, whatever they are."""
     with pytest.raises(BundleError, match="not a gzipped tar archive"):
