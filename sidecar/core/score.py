@@ -38,6 +38,10 @@ SCORED_TARGETS = frozenset(
 )
 # Windows of one text that are weighed in full, some 30,000 words; of a longer one those with the most signs.
 WINDOWS_LIMIT = 1024
+# A short text has room for few anchors and costs little to weigh: of attacks that the model is sure of, 99 % are weighed
+# instead of 95 %, and 20 % of harmless texts instead of 6 %.
+_SHORT = 400
+_SHORT_NEEDS = 0.4
 # Certain enough to look no further: an attack stays one, whatever follows.
 _CERTAIN = 0.999
 
@@ -140,10 +144,10 @@ class Weigher(msgspec.Struct, frozen=True):
     model: ScoreModel | None = None
     anchors: Mapping[int, float] = {}
 
-    def asks(self, gates: Sequence[int]) -> bool:
-        """Say whether the gates that fired in a text are reason enough to weigh it."""
+    def asks(self, gates: Sequence[int], length: int) -> bool:
+        """Say whether the gates that fired in a text of so many code points are reason enough to weigh it."""
         get = self.anchors.get
-        return sum(get(gate, 0.0) for gate in gates) >= 1
+        return sum([get(gate, 0.0) for gate in gates]) >= (1 if length > _SHORT else _SHORT_NEEDS)
 
 
 def score(hits: Sequence[Hits], findings: Sequence[Finding], weigher: Weigher) -> list[tuple[Segment, float]]:
@@ -186,7 +190,7 @@ def _weigh_views(hits: Sequence[Hits], weigher: Weigher) -> list[tuple[Segment, 
     best: dict[int, tuple[Segment, float]] = {}
     for hit in hits:
         segment = hit.view.segment
-        if segment.target not in SCORED_TARGETS or not weigher.asks(hit.gates):
+        if segment.target not in SCORED_TARGETS or not weigher.asks(hit.gates, len(hit.view.text)):
             continue
         _, known = best.get(id(segment), (segment, 0.0))
         if known < _CERTAIN:
