@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,8 @@ WINDOWS_LIMIT = 1024
 # instead of 95 %, and 20 % of harmless texts instead of 6 %.
 _SHORT = 400
 _SHORT_NEEDS = 0.4
+# A window with fewer distinct tokens than one in so many repeats itself.
+_REPEATED = 2.5
 # Certain enough to look no further: an attack stays one, whatever follows.
 _CERTAIN = 0.999
 
@@ -95,7 +97,7 @@ class ScoreModel(msgspec.Struct, frozen=True):
         spoken.sort()
         spoken_at = [found[0] for found in spoken]
         occurs_at = [found[0] for found in occurrences]
-        for first, end in self._windows(occurrences, len(tokens)):
+        for first, end in _with_repeats(self._windows(occurrences, len(tokens)), tokens):
             near = occurrences[bisect_left(occurs_at, first) : bisect_left(occurs_at, end)]
             heard = spoken[bisect_left(spoken_at, first) : bisect_left(spoken_at, end)]
             inside = [found for found in near if found[1] <= end]
@@ -131,6 +133,19 @@ class ScoreModel(msgspec.Struct, frozen=True):
         weights = self.weights
         total = self.bias + sum([weights[feature] for feature in features(occurrences, length) if feature in weights])
         return total + sum([self.words[words] for words in said])
+
+
+def _with_repeats(every: Iterable[tuple[int, int]], tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield windows and, of those that say the same again and again, the beginning that holds it once in full.
+
+    Repeated, an attack has pairs of concepts in orders that no attack has; the score must not fall for it.
+    """
+    for first, end in every:
+        yield first, end
+        distinct = len(set(tokens[first:end]))
+        if distinct * _REPEATED < end - first:
+            yield first, first + 2 * distinct
+            yield first, first + distinct
 
 
 class Weigher(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from sidecar.core.features import feature_of
@@ -48,6 +49,15 @@ def test_the_worst_window_counts() -> None:
 
     assert pytest.approx(model().score_text(f"{harmless} ignore the rules {harmless}")) == 0.875
     assert pytest.approx(model().score_text(f"ignore {harmless} rules")) == 0.25
+
+
+def test_repeating_an_attack_does_not_lower_its_score() -> None:
+    """Orders of concepts that only repetition brings about do not speak for a text."""
+    learned = model()
+    harmless = feature_of("near:instruction>override", LEXICON.concepts)
+    wary = msgspec.structs.replace(learned, weights={**learned.weights, harmless: -9.0})
+
+    assert wary.score_text("ignore the rules ") == pytest.approx(wary.score_text("ignore the rules " * 50))
 
 
 def test_very_long_texts_are_weighed_where_signs_are() -> None:
