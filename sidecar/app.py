@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from pathlib import Path  # msgspec reads the annotation of `Options` at run time
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from sidecar.core.pseudonyms import Keyring
 from sidecar.core.score import Weigher
 from sidecar.core.streaming import prefixes_of
 from sidecar.core.turns import TurnMemory
+from sidecar.errors import RecognizerError
 from sidecar.model import TARGETS, Segment
 from sidecar.rules.bundle import Bundle, read_bundle
 from sidecar.rules.formats import build_formats
@@ -109,7 +111,9 @@ class Snapshot:
             for target in TARGETS:
                 if target.startswith("response."):
                     prefixes_of(lane, target)
-            self.engine.judge((Segment(_SAMPLE, "request.user"), Segment(_SAMPLE, "response.text")), lane)
+            # A model that is late now is no reason not to start: messages that it does not read meet the failure policy.
+            with contextlib.suppress(RecognizerError):
+                self.engine.judge((Segment(_SAMPLE, "request.user"), Segment(_SAMPLE, "response.text")), lane)
 
     def _lane(self, application: str, route: str) -> Lane:
         """Return the lane for what applies; callers choose routes, and must not make us compile one for each."""
@@ -240,7 +244,7 @@ def recognizers(
         return patterns
     names = _names(policy.ner, inline=inline)
     if observer is not None:
-        names.report_gap = observer.report_gap
+        names.report_gap, names.report_wait = observer.report_gap, observer.report_wait
     return (*patterns, names)
 
 
@@ -278,6 +282,12 @@ def _names(ner: Ner, *, inline: bool) -> NamesRecognizer:
         settings = NerSettings(model=ner.model, min_score=ner.min_score)
         known = _names_in_use[ner, inline] = names_recognizer(settings, None if inline else limits)
     return known
+
+
+def ner_state() -> tuple[int, int]:
+    """Return how many questions wait for the NER models of this process, and how often their processes were started anew."""
+    models = list(_names_in_use.values())
+    return sum(item.waiting for item in models), sum(item.restarts for item in models)
 
 
 class Live:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 from sidecar.adapters.credentials import Guard
 from sidecar.backends.jwt_tokens import JwtTokens
 from sidecar.core.gatekeeper import MeteredGate, Quotas, Usage
+from sidecar.core.perimeter import Perimeter
 from sidecar.errors import ConfigError
 from sidecar.rules.perimeter import Application, PerimeterDocument, compile_perimeter, read_perimeter
 from sidecar.telemetry import Metrics
@@ -16,37 +19,57 @@ from sidecar.telemetry import Metrics
 _PER_MILLION = 1_000_000
 
 
-def load_guard(path: Path, metrics: Metrics) -> Guard:
-    """Read a perimeter file and make what adapters ask.
+class Keeper:
+    """The perimeter of one process; a reload reads the file again, and a bad one changes nothing.
 
     Args:
-        path: of the file.
+        path: of the perimeter file.
         metrics: count tokens and money.
+        refused: told the code of each refusal.
 
     Raises:
         ConfigError: the file, or the key set that it names, cannot be used.
     """
+
+    def __init__(self, path: Path, metrics: Metrics, refused: Callable[[str], None]) -> None:
+        self._path = path
+        self._metrics = metrics
+        self._document = _read(path)
+        self._gate = MeteredGate(*self._parts(self._document), clock=time.monotonic, wall_clock=time.time)
+        self.guard = Guard(self._gate, self._document.key_header, self._count, refused)
+        self._count_tokens = {kind: metrics.tokens.labels(kind).inc for kind in ("prompt", "completion")}
+
+    def reload(self) -> None:
+        """Read the file again: keys that are gone are refused from now on, what was used stays used.
+
+        Raises:
+            ConfigError: the file cannot be used; the one in force stays.
+        """
+        document = _read(self._path)
+        if document.key_header != self._document.key_header:
+            raise ConfigError(f"{self._path}: `key_header` changes with a restart only")
+        parts = self._parts(document)
+        self._document = document
+        self._gate.renew(*parts)
+
+    def _parts(self, document: PerimeterDocument) -> tuple[Perimeter, dict[str, Quotas], Callable[[Usage], float]]:
+        perimeter = compile_perimeter(document, JwtTokens(document.jwt) if document.jwt else None)
+        quotas = {application.name: _quotas(application) for application in document.applications}
+        return perimeter, quotas, partial(price, document)
+
+    def _count(self, usage: Usage, is_warned: bool) -> None:
+        self._count_tokens["prompt"](usage.prompt_tokens)
+        self._count_tokens["completion"](usage.completion_tokens)
+        self._metrics.cost.inc(price(self._document, usage))
+        if is_warned:
+            self._metrics.budget_warnings.inc()
+
+
+def _read(path: Path) -> PerimeterDocument:
     try:
-        document = read_perimeter(path.read_bytes(), str(path))
+        return read_perimeter(path.read_bytes(), str(path))
     except OSError as error:
         raise ConfigError(f"{path}: no such perimeter file ({error.strerror})") from None
-    perimeter = compile_perimeter(document, JwtTokens(document.jwt) if document.jwt else None)
-    gatekeeper = MeteredGate(
-        perimeter,
-        {application.name: _quotas(application) for application in document.applications},
-        lambda usage: price(document, usage),
-        clock=time.monotonic,
-        wall_clock=time.time,
-    )
-
-    def count(usage: Usage, is_warned: bool) -> None:
-        metrics.tokens.labels("prompt").inc(usage.prompt_tokens)
-        metrics.tokens.labels("completion").inc(usage.completion_tokens)
-        metrics.cost.inc(price(document, usage))
-        if is_warned:
-            metrics.budget_warnings.inc()
-
-    return Guard(gatekeeper, document.key_header, count)
 
 
 def price(document: PerimeterDocument, usage: Usage) -> float:

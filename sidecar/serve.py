@@ -9,6 +9,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from sidecar.adapters.extproc import METHOD as EXT_PROC
 from sidecar.adapters.extproc import ExternalProcessor
 from sidecar.adapters.filter_service import FilterService
 from sidecar.adapters.record import Recorder
-from sidecar.app import Live, Options, Snapshot, load_files
+from sidecar.app import Live, Options, Snapshot, load_files, ner_state
 from sidecar.backends.audit_keys import load_signer
 from sidecar.backends.audit_log import AuditLog, AuditSettings
 from sidecar.backends.upstream import Upstream
@@ -29,7 +30,7 @@ from sidecar.delivery.shadow import ShadowingObserver
 from sidecar.delivery.wiring import Delivery, RulesWorker, configured
 from sidecar.errors import SidecarError
 from sidecar.gateway.run import Workers
-from sidecar.guard import load_guard
+from sidecar.guard import Keeper as PerimeterKeeper
 from sidecar.hosts.listen import Listen, TcpAddress
 from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
 from sidecar.hosts.worker import Workload
@@ -87,13 +88,17 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     offer = configured(given.delivery, given.options)
     live = Live(load(offer.files, observed=True))
     _announce(metrics, live.current())
-    rules = RulesWorker(given.delivery, given.options, live, observer, load=load, listener=_Listener(metrics, audit))
+    perimeter = PerimeterKeeper(given.perimeter, metrics, recorder.refused) if given.perimeter else None
+    guard = perimeter.guard if perimeter else None
+    listener = _Listener(metrics, audit)
+    rules = RulesWorker(given.delivery, given.options, live, observer, load=load, listener=listener, guard=guard)
     rules.adopt(offer)
-    guard = load_guard(given.perimeter, metrics) if given.perimeter else None
     upstream = Upstream(given.upstream) if given.upstream else None
 
     async def reload() -> None:
         try:
+            if perimeter is not None:
+                await asyncio.to_thread(perimeter.reload)
             files = (await asyncio.to_thread(configured, given.delivery, given.options)).files
             live.replace(await asyncio.to_thread(load, files, observed=True))
         except SidecarError:
@@ -112,27 +117,40 @@ def workload(settings: Mapping[str, Any]) -> Workload:
             audit.note("stop")
             audit.close()
 
-    def render() -> str:
-        if audit is not None:
-            metrics.audit_dropped.set(audit.dropped)
-            metrics.audit_queue.set(audit.waiting)
-        return metrics.render()
-
+    metrics.before_render(partial(_look, metrics, audit, rules))
     if audit is not None:
         audit.note("start", version=__version__, revision=live.current().bundle.rule_set.revision)
     return Workload(
         methods=(
             *FilterService(live.current, upstream, guard).methods(),
-            *ExternalProcessor(live.current, given.ext_proc, guard=guard).methods(),
+            *ExternalProcessor(live.current, given.ext_proc, guard=guard, refused=recorder.refused).methods(),
             *rules.methods(),
         ),
         revision=lambda: live.current().bundle.rule_set.revision,
         reload=reload,
         start=rules.start,
         close=close,
-        metrics=render,
+        metrics=metrics.render,
         aliases=_ALIASES,
     )
+
+
+def _look(metrics: Metrics, audit: AuditLog | None, rules: RulesWorker) -> None:
+    """Set what is counted where it happens."""
+    waiting, restarts = ner_state()
+    metrics.ner_queue.set(waiting)
+    metrics.ner_restarts.set(restarts)
+    if audit is not None:
+        metrics.set_audit(waiting=audit.waiting, dropped=audit.dropped, is_healthy=audit.is_healthy)
+    shadow = rules.shadow_report()
+    metrics.shadow_messages.clear()
+    if shadow is not None:
+        for outcome, messages in (
+            ("compared", shadow.compared),
+            ("dropped", shadow.dropped),
+            ("failed", shadow.failed),
+        ):
+            metrics.shadow_messages.labels(outcome).set(messages)
 
 
 class _Listener:

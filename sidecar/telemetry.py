@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from sidecar.core.stages import STAGES
 from sidecar.model import Decision, Verdict
 
 # A clean kilobyte takes tens of microseconds, names and places milliseconds, a megabyte longer.
 _DECISION_BUCKETS = (20e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 1.0)
+_STAGE_BUCKETS = (2e-6, 5e-6, 10e-6, 20e-6, 50e-6, 100e-6, 250e-6, 1e-3, 5e-3, 25e-3, 0.1, 1.0)
+_NER_BUCKETS = (1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1.0, 2.5)
 _UPSTREAM_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
@@ -33,8 +36,16 @@ class Metrics:
         self.findings = counter("findings", "Findings, by rule.", ("rule",))
         self.entities = counter("entities_masked", "Entities masked, by type.", ("entity",))
         self.failures = counter("failures", "Messages not fully inspected, by kind and policy.", ("kind", "policy"))
+        self.stage_seconds = histogram(
+            "stage_seconds", "Time of a stage, of one message in 32.", _STAGE_BUCKETS, ("stage",)
+        )
+        self.ner_seconds = histogram("ner_seconds", "Time that a text waited for the NER model.", _NER_BUCKETS)
+        self.ner_queue = gauge("ner_queue", "Calls that wait for a process of the NER model.")
+        self.ner_restarts = gauge("ner_restarts", "Processes of the NER model in use that were started anew.")
         self.ner_gaps = counter("ner_gaps", "Texts that the NER model did not read, and why.", ("status", "reason"))
-        self.refusals = counter("refusals", "Messages refused without a rule, by reason.", ("reason",))
+        self.refusals = counter(
+            "refusals", "Requests and messages refused without a rule: limits, perimeter, quotas, load.", ("reason",)
+        )
         self.inspected = counter("inspected_length", "Inspected bytes of bodies and code points of texts.", ("phase",))
         self.seconds = histogram("decision_seconds", "Time to a decision.", _DECISION_BUCKETS, ("phase",))
         self.upstream_seconds = histogram("upstream_seconds", "Time to the upstream's headers.", _UPSTREAM_BUCKETS)
@@ -48,10 +59,14 @@ class Metrics:
         self.shadow_differences = counter(
             "shadow_differences", "Verdicts of the shadow bundle that differ.", ("change",)
         )
+        self.shadow_messages = gauge(
+            "shadow_messages", "Messages that the running shadow bundle compared, dropped or failed on.", ("outcome",)
+        )
         self.bundle = gauge("bundle_info", "The bundle in force.", ("name", "version", "revision"))
         self.bundle_loaded = gauge("bundle_loaded_timestamp_seconds", "When the bundle in force was loaded.")
         self.audit_written = counter("audit_records", "Audit records handed to the log.")
-        self.audit_dropped = gauge("audit_dropped", "Audit records dropped because the log could not take them.")
+        self.audit_dropped = counter("audit_dropped", "Audit records dropped because the log could not take them.")
+        self.audit_healthy = gauge("audit_healthy", "Whether the audit log took what it was last given.")
         self.audit_queue = gauge("audit_queue", "Audit records that wait for the disk.")
         # Looking up a label costs more than counting; verdicts and directions are few.
         self._by_verdict = {
@@ -63,6 +78,16 @@ class Metrics:
             phase: (self.seconds.labels(phase).observe, self.inspected.labels(phase).inc)
             for phase in ("request", "response")
         }
+        self.observe_stage: dict[str, Callable[[float], None]] = {
+            stage: self.stage_seconds.labels(stage).observe for stage in STAGES
+        }
+        self._dropped = 0
+        # What is counted elsewhere comes in when somebody looks.
+        self._before_render: list[Callable[[], None]] = []
+
+    def before_render(self, refresh: Callable[[], None]) -> None:
+        """Have something called before the metrics are shown, to set what is counted elsewhere."""
+        self._before_render.append(refresh)
 
     def count(self, decision: Decision, *, direction: str, length: int, seconds: float) -> None:
         """Count one decision.
@@ -97,6 +122,19 @@ class Metrics:
         else:
             self.refusals.labels(decision.reason).inc()
 
+    def set_audit(self, *, waiting: int, dropped: int, is_healthy: bool) -> None:
+        """Say how the audit log is.
+
+        Args:
+            waiting: records that wait for the disk.
+            dropped: records lost since the start.
+            is_healthy: whether the last write succeeded.
+        """
+        self.audit_queue.set(waiting)
+        self.audit_healthy.set(is_healthy)
+        self.audit_dropped.inc(dropped - self._dropped)
+        self._dropped = dropped
+
     def set_bundle(self, *, name: str, version: str, revision: str, now: float) -> None:
         """Say which bundle is in force.
 
@@ -112,4 +150,6 @@ class Metrics:
 
     def render(self) -> str:
         """Return all metrics in Prometheus' text format."""
+        for refresh in self._before_render:
+            refresh()
         return generate_latest(self.registry).decode()

@@ -10,7 +10,7 @@ from sidecar.adapters._pb import filter_pb2 as pb
 from sidecar.core.gatekeeper import Usage
 from sidecar.errors import ConfigError
 from sidecar.gateway.demo import DemoUpstream
-from sidecar.guard import load_guard, price
+from sidecar.guard import Keeper, price
 from sidecar.hosts import grpcio
 from sidecar.hosts.listen import Listen, TcpAddress
 from sidecar.rules.perimeter import PerimeterDocument, Price, hash_key
@@ -117,7 +117,7 @@ def test_forward_is_weighed_and_charged(served):
 def test_file_that_is_not_there(tmp_path):
     """A start without the file that was asked for is refused."""
     with pytest.raises(ConfigError, match="no such perimeter file"):
-        load_guard(tmp_path / "none.yaml", Metrics())
+        Keeper(tmp_path / "none.yaml", Metrics(), str)
 
 
 def test_first_price_that_matches_counts():

@@ -25,11 +25,13 @@ class Guard(msgspec.Struct, frozen=True):
         gatekeeper: admits, weighs, charges.
         key_header: the metadata key, and HTTP header, that holds an API key.
         on_usage: told what each answer used and whether a budget's soft threshold is reached.
+        refused: told the code of each refusal.
     """
 
     gatekeeper: Gatekeeper
     key_header: str
     on_usage: Callable[[Usage, bool], None]
+    refused: Callable[[str], None]
 
 
 def to_credentials(call: Call, key_header: str) -> Credentials:
@@ -43,6 +45,23 @@ def to_credentials(call: Call, key_header: str) -> Credentials:
         identities=call.peer_identities,
         address="" if peer.startswith("unix:") else peer,
     )
+
+
+def require(guard: Guard, call: Call, *, service: str) -> None:
+    """Let a call in that holds nothing while it runs.
+
+    Raises:
+        RpcError: the caller is not known, or may not call the service.
+    """
+    credentials = to_credentials(call, guard.key_header)
+    if credentials.token.count(".") != 2:
+        # No JWT: a bearer token of the service's own.
+        credentials = msgspec.structs.replace(credentials, token="")
+    admission = guard.gatekeeper.admit(credentials, service=service)
+    if isinstance(admission, Refusal):
+        guard.refused(admission.code)
+        raise to_rpc_error(admission)
+    guard.gatekeeper.leave(admission)
 
 
 def to_rpc_error(refusal: Refusal) -> RpcError:

@@ -257,6 +257,7 @@ class ExternalProcessor:
         report: called with the caller, the direction, the format and each decision.
         stream_limit: the most streams at once; the next one is answered with 503, as a gRPC error could fail open.
         guard: the perimeter for the HTTP clients behind Envoy; None: they are believed.
+        refused: told why an exchange is refused where no rule, no policy and no perimeter did it.
     """
 
     def __init__(
@@ -267,8 +268,10 @@ class ExternalProcessor:
         *,
         stream_limit: int = STREAM_LIMIT,
         guard: Guard | None = None,
+        refused: Callable[[str], None] | None = None,
     ) -> None:
         self._guard = guard
+        self._refused = refused or _uncounted
         self._snapshot = snapshot
         self._defaults = defaults or {}
         self._report = report
@@ -319,6 +322,7 @@ class ExternalProcessor:
         fault = entrance.receive(event) if entrance else None
         if self._streams > self._stream_limit:
             fault = _OVERLOADED
+            self._refused(fault.code)
         settings = settings_of(first, call.metadata, self._defaults)
         caller = to_caller(first, settings)
         if entrance:
@@ -336,6 +340,7 @@ class ExternalProcessor:
                 # The reading is not cancelled: the stream must stay open after the refusal, until Envoy ends it.
                 await asyncio.wait({coming}, timeout=patience)
                 if not coming.done():
+                    self._refused(_SLOW_CLIENT.code)
                     for action in transaction.refuse(_SLOW_CLIENT, event):
                         yield prepared(action) or to_response(action)
                     continue
@@ -359,6 +364,7 @@ class ExternalProcessor:
             key_header=self._guard.key_header,
             credentials=Credentials(identities=call.peer_identities, address=address),
             on_usage=self._guard.on_usage,
+            on_refusal=self._guard.refused,
         )
 
     def _begin(self, caller: Caller) -> Transaction:
@@ -368,6 +374,10 @@ class ExternalProcessor:
 
 _OVERLOADED = Fault(503, "overloaded", "The security filter is at its limit of open exchanges; try again.")
 _SLOW_CLIENT = Fault(408, "request_timeout", "The request's body stopped arriving.")
+
+
+def _uncounted(reason: str) -> None:
+    del reason
 
 
 async def _answer(transaction: Transaction, event: Event, deadline: float) -> list[Action]:

@@ -124,6 +124,7 @@ class FilterService:
         credentials = to_credentials(call, guard.key_header)
         admission = guard.gatekeeper.admit(credentials, service="filter", route=scope.route)
         if isinstance(admission, Refusal):
+            guard.refused(admission.code)
             raise to_rpc_error(admission)
         return admission, pb.Scope(
             application=admission.grant.application, route=scope.route, conversation=scope.conversation

@@ -181,6 +181,7 @@ def _entrance(guard: Guard, call: Call) -> Entrance:
         key_header=guard.key_header,
         credentials=to_credentials(call, guard.key_header),
         on_usage=guard.on_usage,
+        on_refusal=guard.refused,
     )
 
 

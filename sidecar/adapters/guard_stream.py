@@ -35,7 +35,7 @@ async def guard_stream(
             stream = _open(request, filters(request.scope))
         # Where a filter waits for another process, such as the one of the NER model, the event loop must not.
         waits = stream.waits
-        for answer in await asyncio.to_thread(stream.take, request) if waits else stream.take(request):
+        for answer in await asyncio.to_thread(stream.timed, request) if waits else stream.timed(request):
             yield answer
         if stream.is_over:
             return
@@ -48,19 +48,36 @@ class _Stream:
     def __init__(self, check: Filter, schema_name: str) -> None:
         self._check = check
         self._schema_name = schema_name
-        self._begin = check.clock()
+        self._seconds = 0.0
         self.waits = check.lane.waits
         self._length = 0
         self.is_over = False
 
+    def timed(self, request: pb.GuardRequest) -> list[pb.GuardResponse]:
+        """Take a part, and add up the time that guarding takes; the last answer carries the decision."""
+        begin = self._check.clock() - self._seconds
+        answers = self.take(request)
+        self._seconds = self._check.clock() - begin
+        if not self.is_over:
+            return answers
+        decision = self._decision
+        last = self._finish(decision)
+        # What must be recorded and cannot be is not shown either.
+        unrecorded = (last.finished.verdict == pb.VERDICT_BLOCK) > (decision.verdict is Verdict.BLOCK)
+        return [last] if unrecorded else [*answers, last]
+
     def take(self, request: pb.GuardRequest) -> list[pb.GuardResponse]:
-        """Take a part; the last answer carries the decision."""
+        """Take a part and return what may be shown."""
+        raise NotImplementedError
+
+    @property
+    def _decision(self) -> Decision:
         raise NotImplementedError
 
     def _finish(self, decision: Decision) -> pb.GuardResponse:
-        self.is_over = True
+        begin = self._check.clock() - self._seconds
         decision, id_ = self._check.record(
-            decision, b"", direction="response", schema_name=self._schema_name, begin=self._begin, length=self._length
+            decision, b"", direction="response", schema_name=self._schema_name, begin=begin, length=self._length
         )
         answer = to_response(decision)
         answer.decision_id = id_
@@ -77,10 +94,12 @@ class _TextStream(_Stream):
         shown = self._guard.receive(request.text)
         if request.finish:
             shown += self._guard.finish()
-        answers = [pb.GuardResponse(text=shown)] if shown else []
-        if request.finish or self._guard.decision.verdict is Verdict.BLOCK:
-            answers.append(self._finish(self._guard.decision))
-        return answers
+        self.is_over = request.finish or self._decision.verdict is Verdict.BLOCK
+        return [pb.GuardResponse(text=shown)] if shown else []
+
+    @property
+    def _decision(self) -> Decision:
+        return self._guard.decision
 
 
 class _BodyStream(_Stream):
@@ -99,10 +118,12 @@ class _BodyStream(_Stream):
         events = self._guard.receive(request.body)
         if request.finish:
             events += self._guard.finish()
-        answers = [pb.GuardResponse(body=event.data) for event in events if event.data]
-        if request.finish or any(isinstance(event, Stop) for event in events):
-            answers.append(self._finish(self._guard.decision))
-        return answers
+        self.is_over = request.finish or any(isinstance(event, Stop) for event in events)
+        return [pb.GuardResponse(body=event.data) for event in events if event.data]
+
+    @property
+    def _decision(self) -> Decision:
+        return self._guard.decision
 
 
 def _open(request: pb.GuardRequest, check: Filter) -> _Stream:

@@ -7,6 +7,7 @@ import os
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import FileIO
@@ -73,6 +74,8 @@ class AuditLog:
         self._settings = settings
         self._signer = signer
         self._queue: queue.Queue[Entry | None] = queue.Queue(QUEUE_LIMIT)
+        self._turned_away: Counter[str] = Counter()
+        self._tallying = threading.Lock()
         self._failed = threading.Event()
         self.dropped = 0
         self.written = 0
@@ -111,6 +114,11 @@ class AuditLog:
                 raise AuditUnavailable("the audit log does not keep up") from None
             self.dropped += 1
 
+    def tally(self, reason: str) -> None:
+        """Count a request that was turned away; one entry an interval says how many, as a flood must not fill the disk."""
+        with self._tallying:
+            self._turned_away[reason] += 1
+
     def note(self, event: str, **detail: str) -> None:
         """Take a change of the filter itself; it waits for room, as changes are rare and must not be lost."""
         self._queue.put(Change(now(), event, detail))
@@ -129,12 +137,19 @@ class AuditLog:
             if self.dropped > told:
                 batch.append(Change(now(), "dropped", {"records": str(self.dropped - told)}))
                 told = self.dropped
+            if self._turned_away:
+                batch.append(self._tallied())
             due = time.monotonic() - sealed >= self._settings.interval and bool(batch or self._unsealed)
             if batch or due:
                 self._write_until_done(batch, seal=due or is_last)
                 sealed = time.monotonic() if due else sealed
             if is_last:
                 return
+
+    def _tallied(self) -> Change:
+        with self._tallying:
+            counted, self._turned_away = self._turned_away, Counter()
+        return Change(now(), "turned_away", {reason: str(times) for reason, times in sorted(counted.items())})
 
     def _take(self) -> tuple[list[Entry], bool]:
         """Wait for entries, for at most one interval; the second value says that the log is being closed."""

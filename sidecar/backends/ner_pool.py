@@ -112,6 +112,13 @@ class NerPool:
         self._workers: list[_Worker] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
+        # How often a worker was started anew.
+        self.restarts = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a worker."""
+        return len(self._waiting)
 
     async def __aenter__(self) -> Self:
         """Start the workers and wait until each has its model.
@@ -233,6 +240,7 @@ class NerPool:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 10.0)
             else:
+                self.restarts += 1
                 return
 
 

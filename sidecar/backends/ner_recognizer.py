@@ -10,10 +10,12 @@ import asyncio
 import functools
 import itertools
 import threading
+import time
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from sidecar.backends.import_lock import LOADING
 from sidecar.backends.ner_gate import NameGate
 from sidecar.backends.ner_pool import NerOutcome, NerPool, NerStatus, PoolSettings
 from sidecar.backends.ner_settings import SHIPPED_MODEL, NerSettings
@@ -37,6 +39,14 @@ WINDOWS_AT_ONCE = 4
 
 class Answering(Protocol):
     """Finds names in texts, or says why it could not."""
+
+    @property
+    def waiting(self) -> int:
+        """How many questions wait."""
+
+    @property
+    def restarts(self) -> int:
+        """How often a process was started anew."""
 
     def ask(self, texts: Sequence[str]) -> NerOutcome:
         """Wait for what is found in texts."""
@@ -62,6 +72,18 @@ class NamesRecognizer:
         self._gate = gate
         # Told of texts that were not read, by status and reason; `sidecar.app` connects it to the metrics.
         self.report_gap: Callable[[str, str], None] = _unreported
+        # Told how long each question took, waiting for a process included.
+        self.report_wait: Callable[[float], None] = _unmeasured
+
+    @property
+    def waiting(self) -> int:
+        """How many questions wait for a process."""
+        return self._source.waiting
+
+    @property
+    def restarts(self) -> int:
+        """How often a process was started anew."""
+        return self._source.restarts
 
     def find(self, text: str, fired: Sequence[int]) -> Sequence[Found]:
         """Find the entities of a text.
@@ -81,7 +103,9 @@ class NamesRecognizer:
         return found
 
     def _ask(self, texts: Sequence[str]) -> Sequence[Sequence[Found]]:
+        begin = time.perf_counter()
         outcome = self._source.ask(texts)
+        self.report_wait(time.perf_counter() - begin)
         if outcome.status is NerStatus.COMPLETE:
             return outcome.found
         self.report_gap(outcome.status.value, outcome.reason)
@@ -94,12 +118,18 @@ def _unreported(status: str, reason: str) -> None:
     del status, reason
 
 
+def _unmeasured(seconds: float) -> None:
+    del seconds
+
+
 class Inline:
     """Runs a finder where it is asked, for command-line tools and tests.
 
     Args:
         finder: finds.
     """
+
+    waiting = restarts = 0
 
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
@@ -142,6 +172,16 @@ class NerService:
             return NerOutcome(NerStatus.UNAVAILABLE, "closed")
         return self._submit(self._pool.find(texts)).result()
 
+    @property
+    def waiting(self) -> int:
+        """How many questions wait for a process."""
+        return self._pool.waiting
+
+    @property
+    def restarts(self) -> int:
+        """How often a process was started anew."""
+        return self._pool.restarts
+
     def close(self) -> None:
         """End the workers now; further calls are unavailable."""
         self._end()
@@ -173,9 +213,10 @@ async def _finish(loop: asyncio.AbstractEventLoop, pool: NerPool) -> None:
 
 def load_finder(settings: NerSettings) -> Finder:
     """Load the pipeline; the only place that imports spaCy, so that parents of workers do without."""
-    from sidecar.backends.ner import NerRecognizer  # noqa: PLC0415 - see above
+    with LOADING:
+        from sidecar.backends.ner import NerRecognizer  # noqa: PLC0415 - see above
 
-    return NerRecognizer.load(settings)
+        return NerRecognizer.load(settings)
 
 
 def names_recognizer(settings: NerSettings, limits: PoolSettings | None) -> NamesRecognizer:

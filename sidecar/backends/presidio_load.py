@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from sidecar.backends.import_lock import LOADING
 from sidecar.backends.presidio_settings import Settings
 from sidecar.errors import ConfigError, RecognizerError
 
@@ -58,7 +59,8 @@ def load(settings: Settings) -> Presidio:
     Raises:
         ConfigError: a recognizer file or a country cannot be used; names it.
     """
-    root = _import_root()
+    with LOADING:
+        root = _import_root()
     take_offline()
     loader = importlib.import_module(f"{_ROOT}.recognizer_registry.recognizers_loader_utils")
     recognizers = _build(loader, settings)

@@ -19,6 +19,7 @@ from sidecar.core.pseudonyms import Keyring, Pseudonyms
 from sidecar.core.restore import restored
 from sidecar.core.scan import Scanner, Signs, scan
 from sidecar.core.score import Weigher, score
+from sidecar.core.stages import Mark, unmarked
 from sidecar.core.turns import removed
 from sidecar.errors import BodyTooLarge
 from sidecar.model import Decision, Segment, Verdict
@@ -124,7 +125,14 @@ class Engine:
         self._clean = Decision(Verdict.ALLOW, revision=revision)
 
     def inspect(
-        self, body: bytes, schema: Schema, lane: Lane, recall: Lookout = NOTHING, turns: Turns | None = None
+        self,
+        body: bytes,
+        schema: Schema,
+        lane: Lane,
+        recall: Lookout = NOTHING,
+        turns: Turns | None = None,
+        *,
+        mark: Mark = unmarked,
     ) -> Outcome:
         """Inspect one message body.
 
@@ -134,21 +142,29 @@ class Engine:
             lane: rules and policy of the caller.
             recall: for an answer, what its request gave to look for.
             turns: for a request, what its application's conversations have been judged; None: all of it is new.
+            mark: told of each stage when it is done.
 
         Raises:
             InputError: the body cannot be read.
             EngineError: we failed; the failure policy decides.
         """
         segments = extract(body, schema)
+        mark("extract")
         if len(body) > lane.text_limit and any(len(segment.text) > lane.text_limit for segment in segments):
             raise BodyTooLarge(f"a text of the body is longer than {lane.text_limit} code points")
-        decision = self.judge(segments, lane, recall) if turns is None else self._judge_turns(segments, lane, turns)
-        return Outcome(decision, mask(body, decision.edits, schema), recall=_recalled(body, segments, decision, lane))
+        if turns is None:
+            decision = self.judge(segments, lane, recall, mark=mark)
+        else:
+            decision = self._judge_turns(segments, lane, turns, mark)
+        mark("decide")
+        edited = mask(body, decision.edits, schema)
+        mark("mask")
+        return Outcome(decision, edited, recall=_recalled(body, segments, decision, lane))
 
-    def _judge_turns(self, segments: Sequence[Segment], lane: Lane, turns: Turns) -> Decision:
+    def _judge_turns(self, segments: Sequence[Segment], lane: Lane, turns: Turns, mark: Mark) -> Decision:
         """Judge what is new in a conversation, and take out what was blocked in an earlier turn."""
         split = turns.split(segments)
-        decision = self.judge(segments, lane, fresh=split.fresh)
+        decision = self.judge(segments, lane, fresh=split.fresh, mark=mark)
         turns.remember(split, decision.findings)
         if not split.blocked:
             return decision
@@ -169,6 +185,8 @@ class Engine:
         lane: Lane,
         recall: Lookout = NOTHING,
         fresh: Sequence[Segment] | None = None,
+        *,
+        mark: Mark = unmarked,
     ) -> Decision:
         """Inspect texts that were already extracted.
 
@@ -177,9 +195,12 @@ class Engine:
             lane: rules and policy of the caller.
             recall: for an answer, what its request gave to look for.
             fresh: those that were not judged before; None for all.
+            mark: told of each stage when it is done.
         """
         hits = scan(normalise(segments if fresh is None else fresh), self.scanner, self.signs)
+        mark("scan")
         findings = confirm(hits, lane.plans) if hits else []
+        mark("confirm")
         if lane.joins and len(segments) > 1:
             findings += find_split(segments, partial(self._find, lane=lane), findings, fresh)
         pseudonyms = lane.pseudonyms

@@ -23,6 +23,7 @@ class Entrance:
         key_header: the header that holds an API key.
         credentials: what the connection itself shows; headers add to it.
         on_usage: told what each answer used and whether a budget's soft threshold is reached.
+        on_refusal: told the code of a refusal.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class Entrance:
         key_header: str,
         credentials: Credentials,
         on_usage: Callable[[Usage, bool], None],
+        on_refusal: Callable[[str], None],
     ) -> None:
         self._gatekeeper = gatekeeper
         self._service = service
         self._key_header = key_header
         self._credentials = credentials
         self._on_usage = on_usage
+        self._on_refusal = on_refusal
         self._admission: Admission | None = None
         self._path = ""
         self._body: list[bytes] = []
@@ -85,7 +88,7 @@ class Entrance:
         )
         answer = self._gatekeeper.admit(shown, service=self._service, route=self._path)
         if isinstance(answer, Refusal):
-            return to_fault(answer)
+            return self._refuse(answer)
         self._admission = answer
         return None
 
@@ -95,7 +98,11 @@ class Entrance:
         self._body.clear()
         asked = read_request(body, self._path)
         refused = self._gatekeeper.weigh(self._admission, model=asked.model, length=len(body), messages=asked.messages)
-        return to_fault(refused) if refused else None
+        return self._refuse(refused) if refused else None
+
+    def _refuse(self, refusal: Refusal) -> Fault:
+        self._on_refusal(refusal.code)
+        return to_fault(refusal)
 
     def _receive_answer(self, event: Event) -> None:
         if isinstance(event, HeadersEvent):

@@ -15,6 +15,7 @@ from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.media import parse_content_type
 from sidecar.core.pseudonyms import Pseudonyms
 from sidecar.core.schemas import Schema, own_format, request_schema, response_schema
+from sidecar.core.stages import Mark, unmarked
 from sidecar.core.turns import Turns
 from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import TARGETS, Decision, Segment, Verdict
@@ -56,6 +57,10 @@ class Observer(Protocol):
         """Return a monotonic time in seconds."""
         ...
 
+    def mark(self) -> Mark:
+        """Return what is told of each stage of the next message; most messages are not measured."""
+        ...
+
     def observe(self, occasion: Occasion, decision: Decision, content: bytes | str, seconds: float) -> str:
         """Take a decision.
 
@@ -77,6 +82,10 @@ class Observer(Protocol):
         """Count a text that a recognizer did not read: by the policy's leave, or by a failure that is decided apart."""
         ...
 
+    def report_wait(self, seconds: float) -> None:
+        """Count how long a text waited for a recognizer in another process."""
+        ...
+
 
 class Unobserved:
     """An observer that does nothing, for tools."""
@@ -84,6 +93,10 @@ class Unobserved:
     def clock(self) -> float:
         """Return no time."""
         return 0.0
+
+    def mark(self) -> Mark:
+        """Measure nothing."""
+        return unmarked
 
     def observe(self, occasion: Occasion, decision: Decision, content: bytes | str, seconds: float) -> str:
         """Record nothing."""
@@ -93,6 +106,10 @@ class Unobserved:
     def report_gap(self, status: str, reason: str) -> None:
         """Count nothing."""
         del status, reason
+
+    def report_wait(self, seconds: float) -> None:
+        """Count nothing."""
+        del seconds
 
 
 class Filters(Protocol):
@@ -164,7 +181,9 @@ class Filter:
         direction = target.partition(".")[0]
         try:
             self._require_length(len(text), self.lane.text_limit, "code points")
-            decision = self.engine.judge((Segment(text, target),), self.lane)
+            mark = self._observer.mark()
+            decision = self.engine.judge((Segment(text, target),), self.lane, mark=mark)
+            mark("decide")
         except InputError as error:
             decision = self.refuse(error)
         except EngineError as error:
@@ -186,7 +205,7 @@ class Filter:
             self._require_length(len(body), self.lane.body_limit, "bytes")
             schema = own_format(schema, self._route, direction, self.lane.formats)
             turns = self._turns if direction == "request" else None
-            outcome = self.engine.inspect(body, schema, self.lane, recall, turns)
+            outcome = self.engine.inspect(body, schema, self.lane, recall, turns, mark=self._observer.mark())
         except InputError as error:
             outcome = Outcome(self.refuse(error), body)
         except EngineError as error:
@@ -220,7 +239,7 @@ class Filter:
             length: of what was inspected, where `content` was not kept.
 
         Returns:
-            The decision and its id; a refusal where it cannot be recorded and must be.
+            The decision and its id; a refusal where it cannot be recorded and must be, whatever the failure policy.
         """
         size = len(content) if length is None else length
         occasion = Occasion(self._application, self._route, direction, schema_name, size)
@@ -228,7 +247,7 @@ class Filter:
         try:
             return decision, observer.observe(occasion, decision, content, observer.clock() - begin)
         except EngineError as error:
-            return self.fail(error, direction), ""
+            return self._because(error, Verdict.BLOCK), ""
 
     def refuse_unread(self, error: InputError, *, direction: str, schema_name: str) -> tuple[Decision, str]:
         """Decide about a message that was not even taken in, have that recorded, and return it with its id."""
@@ -251,14 +270,14 @@ class Filter:
         dialect = dialect_for(request_schema(path).name, f"{media.kind}/{media.subtype}")
         if dialect is None:
             return None
-        begin = self._observer.clock()
+        clock = self._observer.clock
 
-        def record(decision: Decision, length: int) -> str:
-            return self.record(
-                decision, b"", direction="response", schema_name=schema.name, begin=begin, length=length
-            )[1]
+        def record(decision: Decision, length: int, seconds: float) -> tuple[Decision, str]:
+            begin = clock() - seconds
+            return self.record(decision, b"", direction="response", schema_name=schema.name, begin=begin, length=length)
 
-        return AnswerStream(OutputGuard(self.engine, self.lane, dialect, recall=recall), dialect, schema, record)
+        guard = OutputGuard(self.engine, self.lane, dialect, recall=recall)
+        return AnswerStream(guard, dialect, schema, record, clock=clock)
 
     def refuse(self, error: InputError) -> Decision:
         """Decide about what cannot be read: refused, unless the policy passes it unseen; a limit is always a refusal."""

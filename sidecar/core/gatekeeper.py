@@ -107,6 +107,17 @@ class MeteredGate:
         self._clock = clock
         self._wall_clock = wall_clock
 
+    def renew(self, perimeter: Perimeter, quotas: Mapping[str, Quotas], price: Callable[[Usage], float]) -> None:
+        """Go on under another perimeter file; what applications used stays used where their quotas are the same."""
+        known = self._meters
+        self._meters = {
+            application: known[application]
+            if application in known and known[application].quotas == quota
+            else _Meters(quota)
+            for application, quota in quotas.items()
+        }
+        self._perimeter, self._price = perimeter, price
+
     def admit(self, credentials: Credentials, *, service: str, route: str = "") -> Admission | Refusal:
         """Let a request in, or say why not."""
         grant = self._perimeter.admit(credentials, service=service, route=route)

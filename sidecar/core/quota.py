@@ -101,11 +101,12 @@ class Slots:
 
     def leave(self, key: str) -> None:
         """Give a slot back."""
-        left = self._taken[key] - 1
-        if left:
+        left = self._taken.get(key, 0) - 1
+        if left > 0:
             self._taken[key] = left
         else:
-            del self._taken[key]
+            # Also where the slot was taken before a reload changed the limit.
+            self._taken.pop(key, None)
 
 
 class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

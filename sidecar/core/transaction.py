@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from sidecar.core import api_errors, body_format, refusal
 from sidecar.core.api_errors import Fault
 from sidecar.core.coding import IDENTITY, decode
@@ -111,11 +113,12 @@ class Transaction:
             EngineError: it cannot be refused in any way; the host must break the exchange off.
         """
         side = self._request if event.direction == "request" else self._response
+        ours = error if isinstance(error, EngineError) else EngineError()
+        decision = self._note(side, ours)
         if self._caller.observe:
             return []
-        if side.phase is not Phase.HEADERS and side.direction in self._filter.lane.fail_open:
+        if decision.verdict is Verdict.ALLOW:
             return self._pass(side, event)
-        ours = error if isinstance(error, EngineError) else EngineError()
         fault = Fault(ours.http_status, ours.code, "The security filter failed; the message was not let through.")
         return self.refuse(fault, event)
 
@@ -139,6 +142,16 @@ class Transaction:
             raise EngineError("the answer has begun and cannot be inspected any further")
         message = side.stream.refuse(fault) if side.stream else b""
         return side.release(message, end=True)
+
+    def _note(self, side: Side, error: EngineError) -> Decision:
+        """Have a failure of ours counted and recorded; nothing passes before an exchange has a filter."""
+        if side.phase is Phase.HEADERS:
+            check = self._filters(self._caller.application, self._caller.route)
+            decision = msgspec.structs.replace(check.fail(error, side.direction), verdict=Verdict.BLOCK)
+        else:
+            check, decision = self._filter, self._filter.fail(error, side.direction)
+        schema_name, begin = request_schema(self._path).name, check.clock()
+        return check.record(decision, b"", direction=side.direction, schema_name=schema_name, begin=begin)[0]
 
     def load(self, event: Event) -> int:
         """Return how many bytes may have to be inspected before `event` can be answered."""
@@ -190,7 +203,7 @@ class Transaction:
         if unsafe is None:
             return []
         if not self._caller.overridable:
-            message = f"Envoy's body mode {unsafe.name} lets text pass that nobody has judged; use BUFFERED."
+            message = f"Envoy's body mode {unsafe.name} lets text pass that check has judged; use BUFFERED."
             return [self._reject(500, "mode_unsafe", message)]
         self._request.override = modes = safe_modes(self._caller.modes)
         self._request.mode, self._response.mode = modes.request, modes.response
@@ -292,7 +305,7 @@ class Transaction:
         metadata = None
         if ended or stream.stopped:
             side.phase = Phase.DONE
-            metadata = self._conclude(side, stream)
+            metadata, data = self._conclude(side, stream, data)
         if side.watching:
             return self._pass(side, event, metadata)
         if stream.stopped and not side.has_begun:
@@ -301,9 +314,12 @@ class Transaction:
             return side.release(data, end=side.phase is Phase.DONE, metadata=metadata)
         return side.replace(data, metadata)
 
-    def _conclude(self, side: Side, stream: AnswerStream) -> Metadata:
+    def _conclude(self, side: Side, stream: AnswerStream, data: bytes) -> tuple[Metadata, bytes]:
+        """Have the decision over a streamed answer recorded; return what is said of it, and the last bytes."""
         side.decision_id = stream.conclude() or side.decision_id
-        return self._publish(side, stream.schema, stream.decision)
+        if stream.is_unrecorded:
+            data = stream.refuse(refusal.explain(stream.decision, direction="response", decision_id=side.decision_id))
+        return self._publish(side, stream.schema, stream.decision), data
 
     # Trailers
 
@@ -322,7 +338,7 @@ class Transaction:
     def _end_before_trailers(self, side: Side) -> list[Action]:
         if side.stream is not None:
             data = side.stream.finish()
-            metadata = self._conclude(side, side.stream)
+            metadata, data = self._conclude(side, side.stream, data)
             if side.stream.stopped and not side.has_begun:
                 return self._block(side, side.stream.decision, metadata)
         elif not side.in_pieces:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sidecar.app import Snapshot
 from sidecar.core.filter import Observer, Occasion
 from sidecar.core.schemas import request_schema, response_schema
+from sidecar.core.stages import Mark
 from sidecar.model import Decision, Verdict
 
 # What waits to be compared; beyond that messages go without, and are counted.
@@ -94,6 +95,10 @@ class ShadowingObserver:
         """Return the time by the inner observer's clock."""
         return self._inner.clock()
 
+    def mark(self) -> Mark:
+        """Return what the inner observer measures the next message with."""
+        return self._inner.mark()
+
     def observe(self, occasion: Occasion, decision: Decision, content: bytes | str, seconds: float) -> str:
         """Record a decision, and have it compared."""
         shadow = self.shadow
@@ -104,3 +109,7 @@ class ShadowingObserver:
     def report_gap(self, status: str, reason: str) -> None:
         """Pass a gap on."""
         self._inner.report_gap(status, reason)
+
+    def report_wait(self, seconds: float) -> None:
+        """Pass a wait on."""
+        self._inner.report_wait(seconds)

@@ -10,12 +10,13 @@ from pathlib import Path  # msgspec reads the annotation of `Delivery` at run ti
 import msgspec
 
 from sidecar import config
+from sidecar.adapters.credentials import Guard, require
 from sidecar.adapters.rpc import Call, Method, RpcError, Status
 from sidecar.adapters.rules_service import RulesService
 from sidecar.app import Live, Options
 from sidecar.backends.signing import read_ring
 from sidecar.delivery.build import Load, Offer, Terms
-from sidecar.delivery.keeper import Keeper, Listener, Report
+from sidecar.delivery.keeper import Keeper, Listener, Report, ShadowReport
 from sidecar.delivery.shadow import ShadowingObserver
 from sidecar.delivery.sources import FolderSource, HttpSource, Source, read_offer
 from sidecar.delivery.store import Store
@@ -95,6 +96,7 @@ class RulesWorker:
         observer: shows decisions to the shadow.
         load: makes a snapshot of files.
         listener: told of what happens.
+        guard: the perimeter; None: the token alone says who may push.
 
     Raises:
         ConfigError: a key cannot be read, or the service would take bundles from anybody.
@@ -109,13 +111,15 @@ class RulesWorker:
         *,
         load: Load,
         listener: Listener,
+        guard: Guard | None = None,
     ) -> None:
+        self._guard = guard
         terms = terms_of(delivery)
         self._token = os.environ.get(PUSH_TOKEN_VARIABLE, "")
-        if delivery.push and not (self._token or terms.trust.required):
+        if delivery.push and not (self._token or terms.trust.required or guard):
             raise ConfigError(
                 f"--rules-push would take rules from anybody: give the keys that may sign (--rules-trust), "
-                f"or set {PUSH_TOKEN_VARIABLE}"
+                f"set {PUSH_TOKEN_VARIABLE}, or name who may call `rules` (--perimeter)"
             )
         store = Store(delivery.store) if delivery.store else None
         self._push = delivery.push
@@ -144,6 +148,10 @@ class RulesWorker:
         """Have the store remember the bundle that the worker started with."""
         self._keeper.adopt(offer)
 
+    def shadow_report(self) -> ShadowReport | None:
+        """Return what the shadow saw; None where none runs."""
+        return self._keeper.shadow_report()
+
     async def start(self) -> None:
         """Begin to watch."""
         self._watcher.start()
@@ -153,8 +161,10 @@ class RulesWorker:
         await self._watcher.stop()
 
     def _admit(self, call: Call) -> None:
+        if self._guard is not None:
+            require(self._guard, call, service="rules")
         if not self._token:
-            return  # signatures are required, and looked at
+            return  # signatures are required and looked at, or the perimeter named the caller
         given = str(call.metadata.get("authorization", "")).removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), self._token.encode()):
             raise RpcError(Status.PERMISSION_DENIED, f"the token is not the one of {PUSH_TOKEN_VARIABLE}")

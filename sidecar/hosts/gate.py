@@ -42,6 +42,17 @@ class Gate:
         if self._idle is not None and self.in_flight == 0:
             self._idle.set()
 
+    def render(self) -> str:
+        """Return the counts in Prometheus' text format."""
+        return (
+            "# HELP sidecar_calls_in_flight gRPC calls under way; a stream is one call.\n"
+            f"# TYPE sidecar_calls_in_flight gauge\nsidecar_calls_in_flight {self.in_flight}\n"
+            "# HELP sidecar_calls_total gRPC calls that ended.\n"
+            f"# TYPE sidecar_calls_total counter\nsidecar_calls_total {self.served}\n"
+            "# HELP sidecar_calls_refused_total gRPC calls refused because the worker was full.\n"
+            f"# TYPE sidecar_calls_refused_total counter\nsidecar_calls_refused_total {self.refused}\n"
+        )
+
     async def wait_idle(self, seconds: float) -> bool:
         """Wait until no call is in flight, for at most `seconds`; return whether that came true."""
         if self.in_flight == 0:

@@ -228,7 +228,7 @@ class Worker:
             "serving": self.health.is_serving,
             "generation": self._generation,
             "revision": self._workload.revision(),
-            "metrics": self._workload.metrics(),
+            "metrics": self._workload.metrics() + self.gate.render(),
         }
 
     def _identity(self) -> Metadata:

@@ -10,18 +10,21 @@ import pytest
 import yaml
 
 from sidecar.cli.serve import serve
+from sidecar.hosts.gate import Gate
 from sidecar.telemetry import Metrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-# What the supervisor adds to the workers' own metrics.
-SUPERVISOR = {"sidecar_workers_ready", "sidecar_worker_restarts", "sidecar_generation"}
 _NAME = re.compile(r"\bsidecar_[a-z0-9_]+")
 _SUFFIX = re.compile(r"_(?:total|bucket|count|sum|created)$")
+# What the supervisor adds to the workers' own metrics.
+SUPERVISOR = {"sidecar_workers_ready", "sidecar_worker_restarts", "sidecar_generation"}
+# What the gate of each worker adds.
+GATE = {_SUFFIX.sub("", name) for name in _NAME.findall(Gate(1).render())}
 
 
 def known():
     families = (family.name for family in Metrics().registry.collect())
-    return {_SUFFIX.sub("", name) for name in families} | SUPERVISOR
+    return {_SUFFIX.sub("", name) for name in families} | SUPERVISOR | GATE
 
 
 def used(text):
