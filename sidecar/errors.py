@@ -5,13 +5,17 @@
     ├── ConfigError            a fault in settings or policy; names the file, line and key
     ├── InputError             their fault; carries an HTTP status and a stable code
     │   ├── MalformedBody      400  the body cannot be read as what it claims to be
+    │   ├── MalformedRequest   400  a path, method or header that cannot be sent on
     │   ├── BodyTooLarge       413  a length limit was passed
     │   └── UnsupportedContent 415  a media type or coding that nobody reads here
     └── EngineError            our fault; the failure policy (open | closed) decides what happens next
         ├── ScannerError       the matching engine failed or may not be trusted
         ├── RecognizerError    an entity recognizer failed or ran out of time
-        ├── UpstreamError      the upstream gateway cannot be reached or broke off
-        └── DeadlineExceeded   the caller's time was used up
+        ├── UpstreamError      502  the upstream gateway broke off, or answered what cannot be read
+        │   ├── UpstreamUnavailable 503  nobody could be reached, or all are down or full: nothing was processed
+        │   └── NoUpstream     404  no route serves what was asked for
+        └── DeadlineExceeded   504  the caller's time was used up
+            └── UpstreamTimeout 504  the upstream did not answer, or stopped answering, within its own time
 
 A block is not an error: it is a verdict and is returned. No message ever carries the text that was inspected.
 """
@@ -50,6 +54,12 @@ class MalformedBody(InputError):
     """The body is not what its content type claims."""
 
 
+class MalformedRequest(InputError):
+    """A path, method or header that cannot be sent on, or that others would read in another way."""
+
+    code = "malformed_request"
+
+
 class BodyTooLarge(InputError):
     """A length limit was passed."""
 
@@ -80,10 +90,35 @@ class RecognizerError(EngineError):
 
 
 class UpstreamError(EngineError):
-    """The upstream gateway could not be reached or broke off."""
+    """The upstream gateway broke off, or what it answered cannot be read; it may have processed the request."""
 
     http_status = 502
+    code = "upstream_failed"
+
+
+class UpstreamUnavailable(UpstreamError):
+    """No upstream could be asked; the request was not processed and may be sent again.
+
+    Args:
+        message: a finished sentence.
+        retry_after: seconds after which it may be tried again; 0 where nobody knows.
+        reason: from a closed set, for metrics.
+    """
+
+    http_status = 503
     code = "upstream_unavailable"
+
+    def __init__(self, message: str, *, retry_after: float = 0.0, reason: str = "unreachable") -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.reason = reason
+
+
+class NoUpstream(UpstreamError):
+    """No route serves what was asked for."""
+
+    http_status = 404
+    code = "model_not_found"
 
 
 class DeadlineExceeded(EngineError):
@@ -91,3 +126,9 @@ class DeadlineExceeded(EngineError):
 
     http_status = 504
     code = "deadline_exceeded"
+
+
+class UpstreamTimeout(DeadlineExceeded):
+    """The upstream did not answer, or stopped answering, within the time that it has."""
+
+    code = "upstream_timeout"

@@ -20,20 +20,23 @@ from sidecar.adapters.admin import Admin
 from sidecar.adapters.extproc import METHOD as EXT_PROC
 from sidecar.adapters.extproc import ExternalProcessor
 from sidecar.adapters.filter_service import FilterService
+from sidecar.adapters.forward import Forwarder
 from sidecar.adapters.record import Recorder
 from sidecar.app import Live, Options, Snapshot, load_files, ner_state
 from sidecar.backends.audit_keys import load_signer
 from sidecar.backends.audit_log import AuditLog, AuditSettings
-from sidecar.backends.upstream import Upstream
+from sidecar.backends.upstream import Upstreams
+from sidecar.backends.upstream_metrics import UpstreamMetrics
 from sidecar.delivery.keeper import Report
 from sidecar.delivery.shadow import ShadowingObserver
 from sidecar.delivery.wiring import Delivery, RulesWorker, configured
-from sidecar.errors import SidecarError
+from sidecar.errors import ConfigError, SidecarError
 from sidecar.gateway.run import Workers
 from sidecar.guard import Keeper as PerimeterKeeper
 from sidecar.hosts.listen import Listen, TcpAddress
 from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
 from sidecar.hosts.worker import Workload
+from sidecar.rules.upstreams import Forwarding, read_upstreams, single
 from sidecar.telemetry import Metrics
 
 _FACTORY = "sidecar.serve:workload"
@@ -47,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True):
     Args:
         options: rules and policy.
         upstream: URL of the upstream gateway, for `Forward`; empty for none.
+        upstreams: the upstreams file, in place of `upstream`.
         audit: folder of the audit log; None for no log.
         audit_when_full: `block` or `drop`; see `AuditSettings`.
         perimeter: the perimeter file; None: callers are believed.
@@ -57,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     options: Options = Options()
     upstream: str = ""
+    upstreams: Path | None = None
     audit: Path | None = None
     audit_when_full: Literal["block", "drop"] = "block"
     perimeter: Path | None = None
@@ -93,7 +98,8 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     listener = _Listener(metrics, audit)
     rules = RulesWorker(given.delivery, given.options, live, observer, load=load, listener=listener, guard=guard)
     rules.adopt(offer)
-    upstream = Upstream(given.upstream) if given.upstream else None
+    upstreams = _open_upstreams(given, metrics)
+    forwarder = Forwarder(upstreams, guard, metrics.first_token_seconds.observe) if upstreams else None
 
     async def reload() -> None:
         try:
@@ -109,10 +115,15 @@ def workload(settings: Mapping[str, Any]) -> Workload:
         if audit is not None:
             audit.note("reload", revision=live.current().bundle.rule_set.revision)
 
+    async def start() -> None:
+        await rules.start()
+        if upstreams is not None:
+            await upstreams.start()
+
     async def close() -> None:
         await rules.stop()
-        if upstream is not None:
-            await upstream.close()
+        if upstreams is not None:
+            await upstreams.close()
         if audit is not None:
             audit.note("stop")
             audit.close()
@@ -122,13 +133,13 @@ def workload(settings: Mapping[str, Any]) -> Workload:
         audit.note("start", version=__version__, revision=live.current().bundle.rule_set.revision)
     return Workload(
         methods=(
-            *FilterService(live.current, upstream, guard).methods(),
+            *FilterService(live.current, forwarder, guard).methods(),
             *ExternalProcessor(live.current, given.ext_proc, guard=guard, refused=recorder.refused).methods(),
             *rules.methods(),
         ),
         revision=lambda: live.current().bundle.rule_set.revision,
         reload=reload,
-        start=rules.start,
+        start=start,
         close=close,
         metrics=metrics.render,
         aliases=_ALIASES,
@@ -170,6 +181,29 @@ class _Listener:
     def verdicts_differ(self, change: str) -> None:
         """Count a difference of the shadow."""
         self._metrics.shadow_differences.labels(change).inc()
+
+
+def load_forwarding(upstream: str, upstreams: Path | None) -> Forwarding | None:
+    """Read where requests may go: one URL, or an upstreams file; None where there is neither.
+
+    Raises:
+        ConfigError: the URL or the file cannot be used.
+    """
+    if upstreams is None:
+        return single(upstream) if upstream else None
+    try:
+        return read_upstreams(upstreams.read_bytes(), str(upstreams))
+    except OSError as error:
+        raise ConfigError(f"{upstreams}: no such upstreams file ({error.strerror})") from None
+
+
+def _open_upstreams(settings: Settings, metrics: Metrics) -> Upstreams | None:
+    forwarding = load_forwarding(settings.upstream, settings.upstreams)
+    if forwarding is None:
+        return None
+    upstreams = Upstreams(forwarding, UpstreamMetrics(metrics.registry, metrics.upstream_seconds))
+    metrics.before_render(upstreams.show)
+    return upstreams
 
 
 def _open_audit(settings: Settings) -> AuditLog | None:

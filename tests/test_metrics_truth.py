@@ -45,9 +45,6 @@ families: {injection: {action: rule}, pii: {action: mask}}
 
 # States that are zero while all is well.
 QUIET = {
-    # What the upstream does is measured where it is called.
-    "sidecar_upstream_seconds",
-    "sidecar_first_token_seconds",
     "sidecar_audit_dropped",
     "sidecar_audit_queue",
     "sidecar_calls_in_flight",

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sidecar.adapters._pb import filter_pb2 as pb
 from sidecar.adapters.credentials import Guard, to_credentials, to_rpc_error
-from sidecar.adapters.forward import Gateway, forward
+from sidecar.adapters.forward import Forwarder, forward
 from sidecar.adapters.guard_stream import guard_stream
 from sidecar.adapters.messages import to_response
 from sidecar.adapters.rpc import Call, Method, RpcError, Shape, Status
@@ -31,15 +31,15 @@ class FilterService:
 
     Args:
         snapshot: returns the snapshot in force; each call, and each text of a stream, keeps the one it began with.
-        gateway: where `Forward` sends; None where there is no upstream.
+        forwarder: how `Forward` sends; None where there is no upstream.
         guard: the perimeter; None: callers are believed.
     """
 
     def __init__(
-        self, snapshot: Callable[[], Filters], gateway: Gateway | None = None, guard: Guard | None = None
+        self, snapshot: Callable[[], Filters], forwarder: Forwarder | None = None, guard: Guard | None = None
     ) -> None:
         self._snapshot = snapshot
-        self._gateway = gateway
+        self._forwarder = forwarder
         self._guard = guard
 
     def methods(self) -> list[Method]:
@@ -111,9 +111,11 @@ class FilterService:
 
     async def forward(self, request: pb.ForwardRequest, call: Call) -> AsyncIterator[pb.ForwardResponse]:
         """Filter a request, send it upstream, and yield the guarded answer."""
-        if self._gateway is None:
-            raise RpcError(Status.FAILED_PRECONDITION, "no upstream is configured; start with --upstream URL")
-        async for answer in forward(request, call, self._snapshot().filter, self._gateway, self._guard):
+        if self._forwarder is None:
+            raise RpcError(
+                Status.FAILED_PRECONDITION, "no upstream is configured; start with --upstream URL or --upstreams FILE"
+            )
+        async for answer in forward(request, call, self._snapshot().filter, self._forwarder):
             yield answer
 
     def _admit(self, call: Call, scope: pb.Scope) -> tuple[Admission | None, pb.Scope]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
+
+import msgspec
 
 from sidecar.adapters._pb import filter_pb2 as pb
 from sidecar.adapters.credentials import Guard, to_credentials
 from sidecar.adapters.messages import to_response
 from sidecar.adapters.rpc import Call, RpcError, Status
-from sidecar.core import api_errors
+from sidecar.core import api_errors, refusal
+from sidecar.core.dispatch import read_asked
 from sidecar.core.entrance import Entrance
 from sidecar.core.exchange import (
     Action,
@@ -28,9 +32,10 @@ from sidecar.core.exchange import (
     SendChunk,
 )
 from sidecar.core.filter import Filter
-from sidecar.core.schemas import Schema, request_schema
+from sidecar.core.schemas import Schema
 from sidecar.core.transaction import Transaction
-from sidecar.errors import EngineError, SidecarError
+from sidecar.core.upstreams import Asking, Outbound
+from sidecar.errors import DeadlineExceeded, EngineError, InputError
 from sidecar.model import Decision
 
 # The request is judged whole, as it came in one message; the answer is released in chunks of our choice.
@@ -59,7 +64,7 @@ class Gateway(Protocol):
     """Where requests go."""
 
     def send(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, seconds: float | None = None
+        self, outbound: Outbound, asking: Asking, *, seconds: float | None = None
     ) -> AbstractAsyncContextManager[UpstreamAnswer]:
         """Send a request; the answer's body is read while the context is open."""
         ...
@@ -73,6 +78,7 @@ class _Exchange:
     ) -> None:
         self._filters = filters
         self._entrance = entrance
+        self.application = ""
         self._begin_as(request.scope.application)
         self.path = request.path or "/"
         self.is_over = False
@@ -82,6 +88,7 @@ class _Exchange:
         self._decisions: dict[Direction, Decision] = {}
 
     def _begin_as(self, application: str) -> None:
+        self.application = application
         self._transaction = Transaction(
             self._filters, Caller(application=application, modes=_MODES), report=self._report
         )
@@ -104,6 +111,14 @@ class _Exchange:
             return await asyncio.to_thread(self.receive, event)
         return self.receive(event)
 
+    def asking(self, outbound: Outbound) -> Asking:
+        """Return what the way of a request depends on."""
+        path, headers = outbound.path.partition("?")[0], outbound.headers
+        lane = self._filters(self.application, path).lane
+        codings = (headers.get("content-encoding", ""),)
+        asked = read_asked(outbound.body, path, codings, lane.decoders, limit=lane.body_limit)
+        return Asking(self.application, path, asked.model, headers)
+
     def expect(self, answer: UpstreamAnswer) -> None:
         """Remember what the answer begins with, until it may be shown."""
         self._status, self._headers = answer.status, dict(answer.headers)
@@ -112,11 +127,14 @@ class _Exchange:
         """Turn actions for the response into messages."""
         return [message for action in actions for message in self._answer(action)]
 
-    def refuse(self, error: SidecarError, status: int, code: str) -> pb.ForwardResponse:
-        """Answer for an upstream that is not there."""
-        fault = api_errors.Fault(status, code, str(error))
-        body = api_errors.error_body(request_schema(self.path).name, fault)
-        return self._begin(status, {"content-type": "application/json"}, body)
+    def refuse(self, error: InputError | EngineError) -> list[pb.ForwardResponse]:
+        """Answer for an upstream that is not there, or that could not be asked this."""
+        wait = getattr(error, "retry_after", 0.0)
+        message = str(error)
+        fault = api_errors.Fault(
+            error.http_status, error.code, f"{message[:1].upper()}{message[1:]}.", retry_after=wait
+        )
+        return self.answers([refusal.reject(self.path, fault)])
 
     def last(self) -> pb.ForwardResponse:
         """Return the message that ends a good exchange."""
@@ -146,12 +164,22 @@ class _Exchange:
         self._decisions[direction] = decision
 
 
+class Forwarder(msgspec.Struct, frozen=True):
+    """What a forwarded request needs besides the filter.
+
+    Args:
+        gateway: where it goes.
+        guard: the perimeter; None: callers are believed.
+        on_first_token: told the seconds from the request's leaving to the first byte of its answer that is released.
+    """
+
+    gateway: Gateway
+    guard: Guard | None = None
+    on_first_token: Callable[[float], object] = lambda _: None
+
+
 async def forward(
-    request: pb.ForwardRequest,
-    call: Call,
-    filters: Callable[[str, str], Filter],
-    gateway: Gateway,
-    guard: Guard | None = None,
+    request: pb.ForwardRequest, call: Call, filters: Callable[[str, str], Filter], forwarder: Forwarder
 ) -> AsyncIterator[pb.ForwardResponse]:
     """Filter a request, send it upstream, and yield the guarded answer.
 
@@ -159,15 +187,15 @@ async def forward(
         request: what the application wants to send.
         call: gives the deadline that is handed on.
         filters: gives the filter of an application and route.
-        gateway: where it goes.
-        guard: the perimeter; None: callers are believed.
+        forwarder: sends it.
 
     Raises:
         RpcError: the answer broke off after it had begun; never ends with OK in that case.
     """
+    guard = forwarder.guard
     entrance = _entrance(guard, call) if guard else None
     try:
-        async for message in _forward(_Exchange(filters, request, entrance), request, call, gateway):
+        async for message in _forward(_Exchange(filters, request, entrance), request, call, forwarder):
             yield message
     finally:
         if entrance:
@@ -186,7 +214,7 @@ def _entrance(guard: Guard, call: Call) -> Entrance:
 
 
 async def _forward(
-    exchange: _Exchange, request: pb.ForwardRequest, call: Call, gateway: Gateway
+    exchange: _Exchange, request: pb.ForwardRequest, call: Call, forwarder: Forwarder
 ) -> AsyncIterator[pb.ForwardResponse]:
     headers = {name.lower(): value for name, value in request.headers.items()}
     method = request.method or "POST"
@@ -205,14 +233,32 @@ async def _forward(
         yield message
     if exchange.is_over:
         return
+    if forwarder.guard:
+        # Who calls us is none of the upstream's business.
+        headers.pop(forwarder.guard.key_header, None)
+    async for message in _exchanged(exchange, Outbound(method, exchange.path, headers, body), call, forwarder):
+        yield message
+
+
+async def _exchanged(
+    exchange: _Exchange, outbound: Outbound, call: Call, forwarder: Forwarder
+) -> AsyncIterator[pb.ForwardResponse]:
+    """Send a request that may go on, and yield the guarded answer."""
+    asking = exchange.asking(outbound)
+    begin = time.perf_counter()
     try:
-        async with gateway.send(method, exchange.path, headers, body, seconds=call.time_remaining()) as answer:
+        async with forwarder.gateway.send(outbound, asking, seconds=call.time_remaining()) as answer:
             async for message in _carry(exchange, answer):
+                if message.body and begin:
+                    forwarder.on_first_token(time.perf_counter() - begin)
+                    begin = 0.0
                 yield message
-    except EngineError as error:
+    except (InputError, EngineError) as error:
         if exchange.has_begun:
-            raise RpcError(Status.UNAVAILABLE, str(error)) from error
-        yield exchange.refuse(error, error.http_status, error.code)
+            late = isinstance(error, DeadlineExceeded)
+            raise RpcError(Status.DEADLINE_EXCEEDED if late else Status.UNAVAILABLE, str(error)) from error
+        for message in exchange.refuse(error):
+            yield message
         return
     if not exchange.is_over:
         yield exchange.last()

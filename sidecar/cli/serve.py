@@ -17,7 +17,7 @@ from sidecar.config import find_policy
 from sidecar.delivery.wiring import Delivery
 from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, limits_for, parse_address
 from sidecar.rules.policy import read_policy
-from sidecar.serve import Settings
+from sidecar.serve import Settings, load_forwarding
 from sidecar.serve import serve as run
 
 
@@ -32,6 +32,12 @@ from sidecar.serve import serve as run
     help="host:port or unix:/path; may be given more than once. Each worker has a Unix socket of its own.",
 )
 @click.option("--upstream", default="", metavar="URL", help="The gateway that `Forward` sends to.")
+@click.option(
+    "--upstreams",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Several gateways for `Forward`: routes, weights, health, failover, residency (docs/forwarding.md).",
+)
 @click.option(
     "--rules", type=click.Path(path_type=Path), metavar="DIR", help="The rule bundle; the shipped one if left out."
 )
@@ -107,6 +113,7 @@ def serve(
     *,
     addresses: tuple[str, ...],
     upstream: str,
+    upstreams: Path | None,
     rules: Path | None,
     rules_watch: bool,
     rules_url: str,
@@ -140,6 +147,9 @@ def serve(
     """
     if client_ca and not tls:
         raise click.UsageError("--client-ca needs --tls")
+    if upstream and upstreams:
+        raise click.UsageError("give --upstream or --upstreams, not both")
+    load_forwarding(upstream, upstreams)  # its faults are the caller's to see, before any worker starts
     certificate = Tls(certificate=tls[0].absolute(), key=tls[1].absolute(), client_ca=client_ca) if tls else None
     body_limit = read_policy(*find_policy(policy)).limits.body_bytes
     parsed = tuple(parse_address(address) for address in addresses)
@@ -147,6 +157,7 @@ def serve(
     settings = Settings(
         Options(rules=rules, policy=_absolute(policy)),
         upstream,
+        upstreams,
         audit,
         audit_when_full,
         perimeter,

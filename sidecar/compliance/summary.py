@@ -11,7 +11,9 @@ import msgspec
 from sidecar.core.audit import Change, Entry, Fault, Record
 
 # Reasons that stand for our own failure; each is an incident.
-_INCIDENTS = frozenset({"engine_failure", "deadline_exceeded", "audit_unavailable", "upstream_unavailable"})
+_INCIDENTS = frozenset(
+    {"engine_failure", "deadline_exceeded", "audit_unavailable", "upstream_unavailable", "upstream_failed"}
+)
 
 
 class Day(msgspec.Struct):
