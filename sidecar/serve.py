@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import hashlib
 import itertools
+import logging
 import os
 import secrets
+import shutil
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -29,16 +34,22 @@ from sidecar.backends.upstream import Upstreams
 from sidecar.backends.upstream_metrics import UpstreamMetrics
 from sidecar.delivery.keeper import Report
 from sidecar.delivery.shadow import ShadowingObserver
-from sidecar.delivery.wiring import Delivery, RulesWorker, configured
+from sidecar.delivery.store import Store
+from sidecar.delivery.wiring import Delivery, RulesWorker, begin
 from sidecar.errors import ConfigError, SidecarError
 from sidecar.gateway.run import Workers
 from sidecar.guard import Keeper as PerimeterKeeper
 from sidecar.hosts.listen import Listen, TcpAddress
+from sidecar.hosts.ports import runtime_folder
 from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
 from sidecar.hosts.worker import Workload
 from sidecar.rules.upstreams import Forwarding, read_upstreams, single
 from sidecar.telemetry import Metrics
 
+_log = logging.getLogger(__name__)
+
+# Of thousands of faults the first ones are enough for a log; whoever pushed is told all.
+_FAULTS_SHOWN = 20
 _FACTORY = "sidecar.serve:workload"
 # Envoy knows the service by its own name; our messages have the same fields under ours.
 _ALIASES = {EXT_PROC.rpartition("/")[0].removeprefix("/"): "sidecar.extproc.v3.ExternalProcessor"}
@@ -90,30 +101,38 @@ def workload(settings: Mapping[str, Any]) -> Workload:
         snapshot.warm()
         return snapshot
 
-    offer = configured(given.delivery, given.options)
-    live = Live(load(offer.files, observed=True))
+    store = _open_store(given.delivery)
+    begun = begin(given.delivery, given.options, load, store)
+    live = Live(begun.snapshot)
+    listener = _Listener(metrics, audit)
     _announce(metrics, live.current())
+    if begun.refused:
+        listener.rules_changed(Report("refused", faults=begun.refused), live.current())
     perimeter = PerimeterKeeper(given.perimeter, metrics, recorder.refused) if given.perimeter else None
     guard = perimeter.guard if perimeter else None
-    listener = _Listener(metrics, audit)
-    rules = RulesWorker(given.delivery, given.options, live, observer, load=load, listener=listener, guard=guard)
-    rules.adopt(offer)
+    rules = RulesWorker(
+        given.delivery, given.options, live, observer, load=load, listener=listener, store=store, guard=guard
+    )
+    rules.adopt(begun)
     upstreams = _open_upstreams(given, metrics)
     forwarder = Forwarder(upstreams, guard, metrics.first_token_seconds.observe) if upstreams else None
 
-    async def reload() -> None:
+    async def renew_perimeter() -> None:
         try:
             if perimeter is not None:
                 await asyncio.to_thread(perimeter.reload)
-            files = (await asyncio.to_thread(configured, given.delivery, given.options)).files
-            live.replace(await asyncio.to_thread(load, files, observed=True))
-        except SidecarError:
-            metrics.reloads.labels("refused").inc()
+        except SidecarError as error:
+            listener.rules_changed(Report("refused", faults=(str(error),)), live.current())
             raise
-        metrics.reloads.labels("activated").inc()
-        _announce(metrics, live.current())
-        if audit is not None:
-            audit.note("reload", revision=live.current().bundle.rule_set.revision)
+
+    async def reload() -> None:
+        await renew_perimeter()
+        await rules.reload()
+
+    async def ask(act: str) -> dict[str, Any]:
+        if act == "refresh":
+            await renew_perimeter()
+        return await rules.fleet.answer(act)
 
     async def start() -> None:
         await rules.start()
@@ -139,6 +158,8 @@ def workload(settings: Mapping[str, Any]) -> Workload:
         ),
         revision=lambda: live.current().bundle.rule_set.revision,
         reload=reload,
+        ask=ask,
+        connect=rules.fleet.connect,
         start=start,
         close=close,
         metrics=metrics.render,
@@ -175,6 +196,8 @@ class _Listener:
         """Take a step; a refusal is counted beside the rules that stay."""
         self._metrics.reloads.labels(report.outcome).inc()
         _announce(self._metrics, snapshot)
+        for fault in report.faults[:_FAULTS_SHOWN]:
+            _log.error("rules %s: %s", report.outcome, fault)
         if self._audit is not None:
             self._audit.note(f"rules_{report.outcome}", revision=report.revision, version=report.version)
 
@@ -206,6 +229,14 @@ def _open_upstreams(settings: Settings, metrics: Metrics) -> Upstreams | None:
     return upstreams
 
 
+def _open_store(delivery: Delivery) -> Store:
+    """Open what is remembered; a worker that nobody gave a folder remembers for itself, as long as it lives."""
+    folder = delivery.store or Path(tempfile.mkdtemp(prefix="rules-", dir=runtime_folder()))
+    if delivery.store is None:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Store(folder)
+
+
 def _open_audit(settings: Settings) -> AuditLog | None:
     if settings.audit is None:
         return None
@@ -233,7 +264,14 @@ def _announce(metrics: Metrics, snapshot: Snapshot) -> None:
     metrics.set_bundle(name=rules.name, version=rules.version, revision=rules.revision, now=time.time())
 
 
-def filter_workers(options: Options, *, host: str, count: int | None, say: Callable[[str], None]) -> Workers:
+def filter_workers(
+    options: Options,
+    *,
+    host: str,
+    count: int | None,
+    say: Callable[[str], None],
+    delivery: Delivery = Delivery(),  # noqa: B008 - a frozen value
+) -> Workers:
     """Describe the processes in which a gateway runs its filter.
 
     Args:
@@ -241,13 +279,14 @@ def filter_workers(options: Options, *, host: str, count: int | None, say: Calla
         host: `auto`, `envoy` or `grpcio`.
         count: how many; None for one each core.
         say: takes the few lines that a person should see.
+        delivery: how rules reach them while they run.
 
     Raises:
         ConfigError: the host cannot be used here.
     """
     return Workers(
         factory=_FACTORY,
-        settings=msgspec.to_builtins(Settings(options), enc_hook=_encode),
+        settings=msgspec.to_builtins(Settings(options, delivery=delivery), enc_hook=_encode),
         host=choose_host(host, say),
         count=count or len(os.sched_getaffinity(0)),
         say=say,
@@ -281,23 +320,34 @@ async def serve(
     Raises:
         ConfigError: an address is taken, or the host cannot be used here.
     """
-    plan = Plan(
-        factory=_FACTORY,
-        settings=msgspec.to_builtins(settings, enc_hook=_encode),
-        listen=listen,
-        host=choose_host(host, say),
-        workers=workers,
-        pin=pin,
-    )
-    supervisor = Supervisor(plan, say)
-    if admin is None:
-        return await supervisor.run()
-    pages = Admin(admin.host, admin.port, metrics=supervisor.metrics, status=supervisor.status)
-    say(f"metrics on http://{admin.host}:{pages.port}/metrics")
-    try:
-        return await supervisor.run()
-    finally:
-        pages.close()
+    with remembering(settings.delivery) as delivery:
+        plan = Plan(
+            factory=_FACTORY,
+            settings=msgspec.to_builtins(msgspec.structs.replace(settings, delivery=delivery), enc_hook=_encode),
+            listen=listen,
+            host=choose_host(host, say),
+            workers=workers,
+            pin=pin,
+        )
+        supervisor = Supervisor(plan, say)
+        if admin is None:
+            return await supervisor.run()
+        pages = Admin(admin.host, admin.port, metrics=supervisor.metrics, status=supervisor.status)
+        say(f"metrics on http://{admin.host}:{pages.port}/metrics")
+        try:
+            return await supervisor.run()
+        finally:
+            pages.close()
+
+
+@contextlib.contextmanager
+def remembering(delivery: Delivery) -> Iterator[Delivery]:
+    """Give all workers one memory of the rules: what one takes reaches the others, and survives a worker's restart."""
+    if delivery.store is not None:
+        yield delivery
+        return
+    with tempfile.TemporaryDirectory(prefix="rules-", dir=runtime_folder()) as folder:
+        yield msgspec.structs.replace(delivery, store=Path(folder))
 
 
 def _encode(value: Any) -> str:

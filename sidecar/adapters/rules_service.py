@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from sidecar.adapters._pb import rules_pb2 as pb
 from sidecar.adapters.rpc import Call, Method, RpcError, Shape, Status
-from sidecar.errors import BundleError
 from sidecar.rules.archive import ARCHIVE_LIMIT
 from sidecar.rules.bundle import Bundle
 
 _SERVICE = "/sidecar.v1.RulesService/"
 
 
-class Report(Protocol):
+class WorkerRules(Protocol):
+    """What one worker runs; the fields are those of the message."""
+
+    @property
+    def worker(self) -> int:
+        """Its number."""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+
+    @property
+    def generation(self) -> int:
+        """The changes that it has made."""
+
+    @property
+    def revision(self) -> str:
+        """Of its rules."""
+
+    @property
+    def version(self) -> str:
+        """Of its rules."""
+
+    @property
+    def failure(self) -> str:
+        """Why it did not follow."""
+
+
+class Step(Protocol):
     """How a step ended."""
 
     @property
@@ -25,9 +52,33 @@ class Report(Protocol):
     def faults(self) -> tuple[str, ...]:
         """Why it was refused."""
 
+    @property
+    def workers(self) -> Sequence[WorkerRules]:
+        """What each worker runs now."""
 
-class ShadowReport(Protocol):
-    """What the shadow saw."""
+
+class Named(Protocol):
+    """A bundle by name."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+
+    @property
+    def revision(self) -> str:
+        """Of its files."""
+
+    @property
+    def rules(self) -> int:
+        """How many it holds."""
+
+
+class Seen(Protocol):
+    """What the shadows saw."""
 
     @property
     def compared(self) -> int:
@@ -46,26 +97,54 @@ class ShadowReport(Protocol):
         """How often verdicts differed, by change."""
 
 
-class Rules(Protocol):
-    """Who keeps the rules."""
+class Overview(Protocol):
+    """What the sidecar runs."""
 
-    async def push(self, archive: bytes, *, shadow: bool) -> Report:
+    @property
+    def active(self) -> Bundle:
+        """In force."""
+
+    @property
+    def previous(self) -> Named | None:
+        """What a rollback returns to."""
+
+    @property
+    def shadow(self) -> Bundle | None:
+        """Beside it."""
+
+    @property
+    def seen(self) -> Seen:
+        """What the shadows saw."""
+
+    @property
+    def last_refusal(self) -> tuple[str, ...]:
+        """Why something was refused."""
+
+    @property
+    def workers(self) -> Sequence[WorkerRules]:
+        """What each worker runs."""
+
+
+class Rules(Protocol):
+    """Who keeps the rules of all workers."""
+
+    async def push(self, archive: bytes, *, shadow: bool) -> Step:
         """Take a bundle as an archive."""
 
-    async def promote(self) -> Report:
+    async def promote(self) -> Step:
         """Put the shadow in force."""
 
-    async def end_shadow(self) -> Report:
+    async def end_shadow(self) -> Step:
         """End the shadow."""
 
-    async def roll_back(self, wanted: str = "") -> Report:
+    async def roll_back(self, wanted: str = "") -> Step:
         """Return to an earlier bundle."""
 
-    def bundles(self) -> tuple[Bundle, Bundle | None, Bundle | None]:
-        """Return the bundle in force, the one before it, and the shadow's."""
+    async def status(self) -> Overview:
+        """Return what every worker runs."""
 
-    def shadow_report(self) -> ShadowReport | None:
-        """Return what the shadow saw."""
+    def bundles(self) -> tuple[Bundle, Bundle | None]:
+        """Return the bundle in force and the shadow's, of this worker."""
 
 
 class RulesService:
@@ -94,29 +173,30 @@ class RulesService:
         self._admit(call)
         if len(request.archive) > ARCHIVE_LIMIT:
             raise RpcError(Status.INVALID_ARGUMENT, f"an archive of more than {ARCHIVE_LIMIT} bytes")
-        try:
-            report = await self._rules.push(request.archive, shadow=request.shadow)
-        except BundleError as error:
-            return pb.RulesResponse(outcome=pb.RULES_OUTCOME_REFUSED, faults=error.faults)
-        return self._answer(report, shadow=request.shadow)
+        return self._answer(await self._rules.push(request.archive, shadow=request.shadow), shadow=request.shadow)
 
-    def status(self, request: pb.StatusRequest, call: Call) -> pb.StatusResponse:
+    async def status(self, request: pb.StatusRequest, call: Call) -> pb.StatusResponse:
         """Tell what runs."""
         del request
         self._admit(call)
-        active, previous, shadow = self._rules.bundles()
-        answer = pb.StatusResponse(active=_info(active))
-        if previous is not None:
-            answer.previous.CopyFrom(_info(previous))
-        report = self._rules.shadow_report()
-        if shadow is not None and report is not None:
+        found = await self._rules.status()
+        answer = pb.StatusResponse(
+            active=_info(found.active), workers=map(_worker, found.workers), last_refusal=found.last_refusal
+        )
+        if found.previous is not None:
+            named = found.previous
+            answer.previous.CopyFrom(
+                pb.BundleInfo(name=named.name, version=named.version, revision=named.revision, rules=named.rules)
+            )
+        if found.shadow is not None:
+            seen = found.seen
             answer.shadow.CopyFrom(
                 pb.ShadowStatus(
-                    bundle=_info(shadow),
-                    compared=report.compared,
-                    dropped=report.dropped,
-                    failed=report.failed,
-                    differences=report.differences,
+                    bundle=_info(found.shadow),
+                    compared=seen.compared,
+                    dropped=seen.dropped,
+                    failed=seen.failed,
+                    differences=seen.differences,
                 )
             )
         return answer
@@ -131,10 +211,12 @@ class RulesService:
         self._admit(call)
         return self._answer(await (self._rules.end_shadow() if request.discard else self._rules.promote()))
 
-    def _answer(self, report: Report, *, shadow: bool = False) -> pb.RulesResponse:
-        answer = pb.RulesResponse(outcome=f"RULES_OUTCOME_{report.outcome.upper()}", faults=report.faults)
-        active, _, candidate = self._rules.bundles()
-        if report.outcome != "refused":
+    def _answer(self, step: Step, *, shadow: bool = False) -> pb.RulesResponse:
+        answer = pb.RulesResponse(
+            outcome=f"RULES_OUTCOME_{step.outcome.upper()}", faults=step.faults, workers=map(_worker, step.workers)
+        )
+        active, candidate = self._rules.bundles()
+        if step.outcome != "refused":
             answer.bundle.CopyFrom(_info(candidate if shadow and candidate is not None else active))
         return answer
 
@@ -142,3 +224,14 @@ class RulesService:
 def _info(bundle: Bundle) -> pb.BundleInfo:
     rules = bundle.rule_set
     return pb.BundleInfo(name=rules.name, version=rules.version, revision=rules.revision, rules=len(rules.rules))
+
+
+def _worker(found: WorkerRules) -> pb.WorkerRules:
+    return pb.WorkerRules(
+        worker=found.worker,
+        pid=found.pid,
+        generation=found.generation,
+        revision=found.revision,
+        version=found.version,
+        failure=found.failure,
+    )

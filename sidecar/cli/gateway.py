@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
+from typing import Any
 
 import click
 
 from sidecar.app import Options, load_snapshot
+from sidecar.cli.delivery_options import delivery_of, delivery_options
+from sidecar.delivery.wiring import Delivery
 from sidecar.gateway.run import DEMO, Gateway, Settings, run, run_until
-from sidecar.serve import filter_workers
+from sidecar.serve import filter_workers, remembering
 
 
 @click.command()
@@ -18,6 +21,7 @@ from sidecar.serve import filter_workers
 @click.option("--upstream", default=DEMO, show_default=True, help="URL of an LLM gateway, or `demo`.")
 @click.option("--policy", default="default", show_default=True, help="A policy that ships, or a file.")
 @click.option("--rules", type=click.Path(path_type=Path), help="Folder of a rule bundle; default: the one that ships.")
+@delivery_options
 @click.option("--application", default="", help="The name under which the policy knows this traffic.")
 @click.option(
     "--host",
@@ -40,6 +44,7 @@ def gateway(
     host: str,
     workers: int | None,
     concurrency: int | None,
+    **delivery: Any,
 ) -> None:
     """Start Envoy with the filter in front of an upstream: one command, one secured HTTP address.
 
@@ -48,24 +53,27 @@ def gateway(
       sidecar gateway --upstream demo
       sidecar gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:4000
       sidecar gateway --upstream https://llm.example.com --policy ./policy.yaml
+      sidecar gateway --rules ./rules --rules-watch
     """
     options = Options(rules=rules, policy=policy)
     snapshot = load_snapshot(options)
-    own = filter_workers(
-        options, host=host, count=workers, say=lambda line: click.secho(f"  {line}", dim=True, err=True)
-    )
-    settings = Settings(listen, upstream, application, concurrency, workers=own)
 
-    async def main() -> None:
+    def say(line: str) -> None:
+        click.secho(f"  {line}", dim=True, err=True)
+
+    async def main(arriving: Delivery) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        own = filter_workers(options, host=host, count=workers, say=say, delivery=arriving)
+        settings = Settings(listen, upstream, application, concurrency, workers=own)
         async with run(snapshot, settings) as running:
             _announce(running, settings, policy, len(snapshot.bundle.rule_set.rules))
             await run_until(stop, running)
             click.secho("\nstopping …", dim=True)
 
-    asyncio.run(main())
+    with remembering(delivery_of(delivery)) as arriving:
+        asyncio.run(main(arriving))
 
 
 def _announce(running: Gateway, settings: Settings, policy: str, rules: int) -> None:

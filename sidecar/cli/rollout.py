@@ -30,7 +30,8 @@ def push_command(folder: Path | None, *, address: str, shadow: bool, as_json: bo
       sidecar rules push --rules ./rules
       sidecar rules push --rules ./rules --shadow --to unix:/run/portcullis.sock
 
-    The token of `SIDECAR_RULES_PUSH_TOKEN` is sent along. Exit codes: 0 taken; 1 refused.
+    The token of `SIDECAR_RULES_PUSH_TOKEN` is sent along.
+    Exit codes: 0 taken by every worker; 1 refused, or not taken by all.
     """
     _show_answer(_client(address).push(archive_of(folder), shadow=shadow), as_json=as_json)
 
@@ -57,6 +58,9 @@ def status_command(*, address: str, as_json: bool) -> None:
         out.print(f"shadow   {_bundle_line(shadow['bundle'])}: {shadow.get('compared', 0)} compared")
         for change, count in sorted(shadow.get("differences", {}).items()):
             out.print(f"         {change}: {count}")
+    _show_workers(answer)
+    for fault in answer.get("lastRefusal", ()):
+        out.print(Text.assemble("refused  ", (fault, "red")), soft_wrap=True)
 
 
 @click.command("promote")
@@ -106,7 +110,18 @@ def _show_answer(answer: dict[str, Any], *, as_json: bool) -> None:
             out.print(Text(fault, style="red"), soft_wrap=True)
         word = answer.get("outcome", "").removeprefix("RULES_OUTCOME_").lower().replace("_", " ")
         out.print(f"[{'red' if refused else 'green'}]{word}[/] {_bundle_line(answer.get('bundle', {}))}")
-    sys.exit(EXIT_FAILED if refused else 0)
+        _show_workers(answer)
+    behind = any(worker.get("failure") for worker in answer.get("workers", ()))
+    sys.exit(EXIT_FAILED if refused or behind else 0)
+
+
+def _show_workers(answer: dict[str, Any]) -> None:
+    out = console()
+    for worker in answer.get("workers", ()):
+        runs = f" {worker.get('version', '')} ({worker.get('revision', '')[:12]}), generation {worker.get('generation', 0)}"
+        failure = worker.get("failure")
+        told = (f" does not follow, and is replaced: {failure}", "red") if failure else (runs, "")
+        out.print(Text.assemble(f"worker {worker.get('worker', 0)}, pid {worker.get('pid', 0)}:", told), soft_wrap=True)
 
 
 def _bundle_line(bundle: dict[str, Any]) -> str:

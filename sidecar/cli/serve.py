@@ -6,15 +6,15 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
 from sidecar import __version__
 from sidecar.adapters.extproc import read_settings
 from sidecar.app import Options
+from sidecar.cli.delivery_options import delivery_of, delivery_options
 from sidecar.config import find_policy
-from sidecar.delivery.wiring import Delivery
 from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, limits_for, parse_address
 from sidecar.rules.policy import read_policy
 from sidecar.serve import Settings, load_forwarding
@@ -41,26 +41,8 @@ from sidecar.serve import serve as run
 @click.option(
     "--rules", type=click.Path(path_type=Path), metavar="DIR", help="The rule bundle; the shipped one if left out."
 )
-@click.option("--rules-watch", is_flag=True, help="Take changes of the rules folder while running.")
-@click.option("--rules-url", default="", metavar="URL", help="Poll this address for a bundle archive (OPA convention).")
-@click.option(
-    "--rules-every", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="Seconds between two looks."
-)
 @click.option("--rules-push", is_flag=True, help="Serve sidecar.v1.RulesService: push, shadow, promote, rollback.")
-@click.option(
-    "--rules-trust",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True),
-    metavar="PUB",
-    help="A key that may sign bundles; with one given, unsigned bundles are refused.",
-)
-@click.option("--rules-signatures", type=click.IntRange(min=1), default=1, show_default=True, help="Distinct keys.")
-@click.option(
-    "--rules-unsigned/--rules-signed", "unsigned", default=None, help="Whether unsigned bundles are taken, keys or not."
-)
-@click.option(
-    "--rules-store", type=click.Path(path_type=Path), metavar="DIR", help="Remember bundles and the version floor here."
-)
+@delivery_options
 @click.option("--policy", default="default", show_default=True, metavar="NAME|FILE", help="A shipped policy or a file.")
 @click.option(
     "--host",
@@ -115,14 +97,7 @@ def serve(
     upstream: str,
     upstreams: Path | None,
     rules: Path | None,
-    rules_watch: bool,
-    rules_url: str,
-    rules_every: float,
     rules_push: bool,
-    rules_trust: tuple[Path, ...],
-    rules_signatures: int,
-    unsigned: bool | None,
-    rules_store: Path | None,
     policy: str,
     host: str,
     workers: int | None,
@@ -134,6 +109,7 @@ def serve(
     audit: Path | None,
     audit_when_full: Literal["block", "drop"],
     ext_proc: tuple[str, ...],
+    **delivery: Any,
 ) -> None:
     """Serve the gRPC API, Envoy's ext_proc included.
 
@@ -162,16 +138,7 @@ def serve(
         audit_when_full,
         perimeter,
         ext_proc=read_settings(ext_proc),
-        delivery=Delivery(
-            store=rules_store,
-            url=rules_url,
-            watch=rules_watch,
-            every=rules_every,
-            keys=tuple(path.absolute() for path in rules_trust),
-            required=None if unsigned is None else not unsigned,
-            threshold=rules_signatures,
-            push=rules_push,
-        ),
+        delivery=delivery_of(delivery, push=rules_push),
     )
     count = workers or _default_workers(listen)
     running = run(settings, listen, host=host, workers=count, pin=pin, say=_say, admin=_admin(admin))

@@ -1,7 +1,9 @@
-"""The gates that a bundle passes before it may be put in force; READ `admit` FIRST."""
+"""The gates that a bundle passes before it may be put in force; READ `prepare` FIRST."""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -9,13 +11,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
+from sidecar import __version__, config
 from sidecar.app import Options, Snapshot, load_files
+from sidecar.backends.hyperscan_scanner import engine_version
 from sidecar.backends.re_scanner import ReScanner
+from sidecar.backends.sealed_cache import cache_key, read_sealed, write_sealed
 from sidecar.errors import BundleError, SidecarError
+from sidecar.rules.bundle import revision
 from sidecar.rules.differential import compare
 from sidecar.rules.lint import lint
 from sidecar.rules.selftest import lane_of_everything, run_tests
@@ -49,6 +56,20 @@ Builder = Callable[[Mapping[str, bytes], str, float], None]
 """Checks and compiles files under a policy, by name or file, within so many seconds; raises `BundleError`."""
 
 
+class Gates(msgspec.Struct, frozen=True):
+    """What a bundle passes through.
+
+    Args:
+        policy: name or file of the policy.
+        build: checks and compiles; `build_once` where it must not cost this process anything.
+        load: makes a snapshot of files.
+    """
+
+    policy: str
+    build: Builder
+    load: Load
+
+
 class Offer(msgspec.Struct, frozen=True):
     """A bundle that somebody offers.
 
@@ -65,30 +86,57 @@ class Offer(msgspec.Struct, frozen=True):
     rollback: bool = False
 
 
-def admit(offer: Offer, terms: Terms, policy: str, *, floor: Floor, now: float, builder: Builder) -> None:
-    """Let a bundle through, or refuse it with all faults.
+def prepare(offer: Offer, terms: Terms, gates: Gates, *, floor: Floor | None, now: float, observed: bool) -> Snapshot:
+    """Verify, lint, self-test, compile, load: the one way to a snapshot that may be put in force.
 
-    Signatures, versions and house rules are looked at here; compiling, self-tests and the differential run in a process
-    of their own that is ended when it takes too long. What it compiled stays in the cache.
+    Signatures and versions are looked at first, so that nothing of a stranger's bundle is ever run. House rules, the
+    bundle's own tests, compiling and the differential run in a process of their own, which is ended when it takes too
+    long and leaves the compiled database in the cache. What this process then loaded is tried once more.
 
     Args:
         offer: the bundle.
         terms: what it must meet.
-        policy: name or file of the policy, for the other process.
-        floor: the newest version that was in force.
+        gates: what checks, compiles and loads it.
+        floor: the newest version that was in force; None where another worker has compared it.
         now: seconds since 1970.
-        builder: checks and compiles; `build_apart` where it must not cost this process anything.
+        observed: whether decisions of the snapshot are counted and recorded.
 
     Raises:
         BundleError: names every fault.
     """
-    found = faults(
-        offer.files, offer.envelope, terms.trust, terms.verifier, now=now, floor=floor, rollback=offer.rollback
-    )
-    found += lint(offer.files)
+    # What ships with the program is trusted as the program is, and is the same everywhere.
+    trust, envelope = (Trust(), None) if is_own(offer.files) else (terms.trust, offer.envelope)
+    found = faults(offer.files, envelope, trust, terms.verifier, now=now, floor=floor, rollback=offer.rollback)
     if found:
         raise BundleError(*dict.fromkeys(found))
-    builder(offer.files, policy, terms.seconds)
+    gates.build(offer.files, gates.policy, terms.seconds)
+    snapshot = gates.load(offer.files, observed)
+    require_sound(snapshot)
+    return snapshot
+
+
+def is_own(files: Mapping[str, bytes]) -> bool:
+    """Tell whether a bundle is the one that ships."""
+    return revision(files) == _own_revision()
+
+
+@cache
+def _own_revision() -> str:
+    return revision(config.read_folder(config.shipped_rules()))
+
+
+def require_sound(snapshot: Snapshot) -> None:
+    """Try what was loaded with the first sample of each kind of every rule; says so if a rule is blind or cries wolf.
+
+    The database comes from a cache and runs on this machine's engine: what passed elsewhere is tried here.
+
+    Raises:
+        BundleError: names every sample that failed.
+    """
+    lane = lane_of_everything(snapshot.table, snapshot.bundle.manifest.families)
+    failed = [str(test) for test in run_tests(snapshot.bundle, snapshot.engine, lane, each=1) if not test.passed]
+    if failed:
+        raise BundleError(*failed)
 
 
 def build(
@@ -151,6 +199,27 @@ def build_apart(files: Mapping[str, bytes], policy: str, seconds: float) -> None
             place.write_bytes(content)
         command = [*_python(), "-m", "sidecar", "rules", "compile", "--rules", folder, "--policy", policy, "--json"]
         _run(command, seconds)
+
+
+def build_once(files: Mapping[str, bytes], policy: str, seconds: float) -> None:
+    """Build a bundle apart, unless just this was done before on this machine: the same files, policy, engine and program.
+
+    That it was done is written down under the cache's key, so that nobody else can say so. Of several workers that want the
+    same bundle at once, one builds and the others wait.
+
+    Raises:
+        BundleError: names every fault, or says that it took too long.
+    """
+    folder = config.cache_folder()
+    key = cache_key(folder)
+    what = "\0".join((revision(files), __version__, engine_version()))
+    content = hashlib.sha256(what.encode() + config.find_policy(policy)[0]).hexdigest()
+    mark = folder / f"{content}.passed"
+    with (folder / "gates.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if read_sealed(mark, key, content) is None:
+            build_apart(files, policy, seconds)
+            write_sealed(mark, key, content, b"")
 
 
 def _run(command: Sequence[str], seconds: float) -> None:

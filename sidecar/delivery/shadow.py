@@ -29,13 +29,11 @@ class Shadow:
 
     Args:
         snapshot: the candidate; it must not report its own decisions to whoever shows decisions to the shadow.
-        files: what it was made of.
         report: told of each difference, as `allow->block`.
     """
 
-    def __init__(self, snapshot: Snapshot, files: dict[str, bytes], report: Callable[[str], None]) -> None:
+    def __init__(self, snapshot: Snapshot, report: Callable[[str], None]) -> None:
         self.snapshot = snapshot
-        self.files = files
         self.compared = 0
         self.dropped = 0
         self.failed = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from pathlib import Path
 from typing import Protocol
@@ -39,10 +40,13 @@ class FolderSource:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._seen = self._mark()
+        self._seen = ""
 
     async def fetch(self) -> Offer | None:
-        """Return the folder's files when something in it changed."""
+        """Return the folder's files at the first look, and when something in it changed."""
+        return await asyncio.to_thread(self._fetch)
+
+    def _fetch(self) -> Offer | None:
         mark = self._mark()
         if mark == self._seen:
             return None
@@ -124,8 +128,11 @@ def read_offer(folder: Path, *, rollback: bool = False) -> Offer:
         BundleError: no such folder, or more than the limits allow.
     """
     envelope = folder / ENVELOPE
-    signed = read_envelope(envelope.read_bytes() if envelope.is_file() else None)
-    return Offer(config.read_folder(folder), signed, str(folder), rollback)
+    try:
+        signed = read_envelope(envelope.read_bytes() if envelope.is_file() else None)
+        return Offer(config.read_folder(folder), signed, str(folder), rollback)
+    except OSError as error:  # it changes while it is read
+        raise BundleError(f"{folder}:1: cannot be read ({error.strerror})") from None
 
 
 def offer_of_archive(data: bytes, origin: str, *, rollback: bool = False) -> Offer:

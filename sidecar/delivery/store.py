@@ -5,12 +5,15 @@ Several workers share one folder. Files are written beside their place and renam
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import msgspec
 
@@ -19,6 +22,10 @@ from sidecar.rules.archive import pack, unpack
 from sidecar.rules.shipping import ENVELOPE, Envelope, Floor, read_envelope
 
 T = TypeVar("T")
+# What is in force, before it, held back or in the shadow is kept in any case; reloads every second must not fill a disk.
+KEPT = 32
+# No write takes this long.
+_STALE_SECONDS = 3600.0
 
 
 class Active(msgspec.Struct, frozen=True):
@@ -29,12 +36,14 @@ class Active(msgspec.Struct, frozen=True):
         revision: the bundle in force; empty: the one that was configured.
         previous: the one before it; what a rollback returns to.
         shadow: the bundle that runs beside it; empty for none.
+        held: the bundle that was rolled back from: a source that still shows it does not bring it back.
     """
 
     sequence: int = 0
     revision: str = ""
     previous: str = ""
     shadow: str = ""
+    held: str = ""
 
 
 class Store:
@@ -46,6 +55,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._leading: IO[bytes] | None = None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / "bundles").mkdir(mode=0o700, exist_ok=True)
 
@@ -55,6 +65,7 @@ class Store:
         if not place.exists():
             content = files if envelope is None else {**files, ENVELOPE: msgspec.json.encode(envelope)}
             self._write(place, pack(content))
+            self._prune()
 
     def get(self, revision: str) -> tuple[dict[str, bytes], Envelope | None]:
         """Return a bundle that was kept.
@@ -81,6 +92,24 @@ class Store:
         """Return the newest version that was in force."""
         return self._read("floor.json", Floor) or Floor()
 
+    def leads(self) -> bool:
+        """Tell whether this process is the one that looks at the sources; if nobody is, it becomes the one until it ends."""
+        if self._leading is None:
+            file = (self._folder / "leader").open("ab")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                return False
+            self._leading = file
+        return True
+
+    def close(self) -> None:
+        """Leave the sources to another process."""
+        if self._leading is not None:
+            self._leading.close()
+            self._leading = None
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other workers from changing the store."""
@@ -101,11 +130,32 @@ class Store:
         except msgspec.DecodeError as error:
             raise BundleError(f"{self._folder / name}:1: {error}") from None
 
+    def _prune(self) -> None:
+        """Drop the oldest bundles beyond what is kept, and what a process that was killed left half-written."""
+        active = self.active()
+        needed = {active.revision, active.previous, active.shadow, active.held}
+        written: list[tuple[float, Path]] = []
+        for path in (self._folder / "bundles").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # another worker prunes, too
+                written.append((path.stat().st_mtime, path))
+        written.sort(reverse=True)
+        stale = time.time() - _STALE_SECONDS
+        for index, (when, path) in enumerate(written):
+            half = path.suffix == ".new"
+            if (half and when < stale) or (not half and index >= KEPT and path.name.partition(".")[0] not in needed):
+                path.unlink(missing_ok=True)
+
     @staticmethod
     def _write(path: Path, content: bytes) -> None:
-        beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+        beside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
         with beside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+        # The name is on the disk when the folder is: without it a power cut may undo a step that was answered for.
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

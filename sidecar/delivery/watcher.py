@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from sidecar.delivery.build import Offer
-from sidecar.delivery.keeper import Keeper
 from sidecar.delivery.sources import Source
-from sidecar.errors import BundleError
+from sidecar.errors import BundleError, SidecarError
+
+_log = logging.getLogger(__name__)
 
 # Files come one by one, and storms of reloads cost more than they bring (rspamd issue 5952).
 DEBOUNCE_SECONDS = 5.0
@@ -17,12 +20,23 @@ DEBOUNCE_SECONDS = 5.0
 FOLLOW_SECONDS = 1.0
 
 
+class Taker(Protocol):
+    """Who takes what is found."""
+
+    async def find(self, offer: Offer, *, is_first: bool) -> object:
+        """Take what a source shows."""
+
+    async def follow(self) -> None:
+        """Catch up with what another worker did."""
+
+
 class Watcher:
-    """Polls until it is stopped.
+    """Polls until it is stopped; of several workers one looks at the sources, all look at the store.
 
     Args:
-        keeper: takes what was found.
+        taker: takes what was found.
         sources: where to look.
+        leads: whether this worker is the one that looks at the sources; asked before each look.
         every: seconds between two looks at the sources.
         debounce: seconds for which a source must be quiet before its bundle is offered.
         refused: told of what cannot be read.
@@ -30,20 +44,22 @@ class Watcher:
 
     def __init__(
         self,
-        keeper: Keeper,
+        taker: Taker,
         sources: Sequence[Source],
         *,
         every: float,
         refused: Callable[[BundleError], None],
+        leads: Callable[[], bool] = lambda: True,
         debounce: float = DEBOUNCE_SECONDS,
         follow: float = FOLLOW_SECONDS,
     ) -> None:
-        self._keeper = keeper
+        self._taker = taker
         self._sources = sources
         self._every = every
         self._debounce = debounce
         self._follow = follow
         self._refused = refused
+        self._leads = leads
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -60,14 +76,15 @@ class Watcher:
                 await task
 
     async def _watch(self, source: Source) -> None:
+        is_first = True
         while True:
+            if self._leads():
+                with self._told():
+                    offer = await source.fetch()
+                    if offer is not None:
+                        await self._taker.find(await self._settled(source, offer), is_first=is_first)
+                    is_first = False
             await asyncio.sleep(self._every)
-            try:
-                offer = await source.fetch()
-                if offer is not None:
-                    await self._keeper.take(await self._settled(source, offer))
-            except BundleError as error:
-                self._refused(error)
 
     async def _settled(self, source: Source, offer: Offer) -> Offer:
         """Return the newest offer of a source after it was quiet for a while."""
@@ -81,7 +98,17 @@ class Watcher:
     async def _watch_store(self) -> None:
         while True:
             await asyncio.sleep(self._follow)
-            try:
-                await self._keeper.follow()
-            except BundleError as error:
-                self._refused(error)
+            # A store that cannot be followed is told of by whoever follows.
+            with contextlib.suppress(SidecarError):
+                await self._taker.follow()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell of what fails, and go on: rules that stop arriving in silence are worse than any fault."""
+        try:
+            yield
+        except BundleError as error:
+            self._refused(error)
+        except Exception as error:  # noqa: BLE001 - see above
+            _log.exception("the rules cannot be looked at")
+            self._refused(BundleError(f"the rules cannot be looked at ({type(error).__name__})"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path  # msgspec reads the annotation of `Delivery` at run time
 
 import msgspec
@@ -13,16 +15,17 @@ from sidecar import config
 from sidecar.adapters.credentials import Guard, require
 from sidecar.adapters.rpc import Call, Method, RpcError, Status
 from sidecar.adapters.rules_service import RulesService
-from sidecar.app import Live, Options
+from sidecar.app import Live, Options, Snapshot
 from sidecar.backends.signing import read_ring
-from sidecar.delivery.build import Load, Offer, Terms
+from sidecar.delivery.build import Gates, Load, Offer, Terms, build_once, is_own, prepare
+from sidecar.delivery.fleet import Fleet
 from sidecar.delivery.keeper import Keeper, Listener, Report, ShadowReport
 from sidecar.delivery.shadow import ShadowingObserver
 from sidecar.delivery.sources import FolderSource, HttpSource, Source, read_offer
 from sidecar.delivery.store import Store
-from sidecar.delivery.watcher import Watcher
+from sidecar.delivery.watcher import DEBOUNCE_SECONDS, Watcher
 from sidecar.errors import BundleError, ConfigError
-from sidecar.rules.shipping import Trust, faults
+from sidecar.rules.shipping import Trust, is_newer, version_of
 
 # The bundle server's bearer token; an address on the command line is seen by everybody, an environment is not.
 TOKEN_VARIABLE = "SIDECAR_RULES_TOKEN"  # noqa: S105 - the name of a variable
@@ -34,7 +37,8 @@ class Delivery(msgspec.Struct, frozen=True):
     """How rules reach this sidecar.
 
     Args:
-        store: folder in which bundles, the version floor and what is in force are remembered; None: nothing is.
+        store: folder in which bundles, the version floor and what is in force are remembered; None: only as long as
+            the sidecar runs.
         url: address of a bundle archive that is polled; empty for none.
         watch: whether the rules folder is watched.
         every: seconds between two looks.
@@ -42,6 +46,7 @@ class Delivery(msgspec.Struct, frozen=True):
         required: whether bundles must be signed; None: they must where keys are given.
         threshold: how many distinct keys must have signed.
         push: whether `RulesService` takes bundles.
+        debounce: seconds for which a source must be quiet before its bundle is taken.
     """
 
     store: Path | None = None
@@ -52,6 +57,7 @@ class Delivery(msgspec.Struct, frozen=True):
     required: bool | None = None
     threshold: int = 1
     push: bool = False
+    debounce: float = DEBOUNCE_SECONDS
 
 
 def terms_of(delivery: Delivery) -> Terms:
@@ -65,25 +71,63 @@ def terms_of(delivery: Delivery) -> Terms:
     return Terms(Trust(required=required, threshold=delivery.threshold), ring)
 
 
-def configured(delivery: Delivery, options: Options) -> Offer:
-    """Return the bundle to start or reload with: what the store says is in force, else the rules folder.
+class Start(msgspec.Struct, frozen=True):
+    """What a worker starts with.
+
+    Args:
+        offer: the bundle.
+        snapshot: made of it.
+        seen: what the store said was in force when it was chosen.
+        refused: the faults of the configured bundle, where it is newer and cannot be used.
+    """
+
+    offer: Offer
+    snapshot: Snapshot
+    seen: str = ""
+    refused: tuple[str, ...] = ()
+
+
+def begin(delivery: Delivery, options: Options, load: Load, store: Store) -> Start:
+    """Choose and prepare the bundle to start with: what the store says is in force, unless the configured one is newer.
 
     Raises:
-        BundleError: it is not to be trusted, or cannot be read.
+        BundleError: neither can be used; names every fault.
+        ConfigError: a key or the policy cannot be read.
     """
-    terms = terms_of(delivery)
-    store = Store(delivery.store) if delivery.store else None
-    active = store.active().revision if store else ""
-    if store and active:
-        offer = Offer(*store.get(active), origin="the store")
-    else:
-        offer = read_offer(options.rules or config.shipped_rules())
-    # What ships with the program is trusted as the program is; what stands elsewhere is looked at.
-    if options.rules is not None or active:
-        found = faults(offer.files, offer.envelope, terms.trust, terms.verifier, now=time.time())
-        if found:
-            raise BundleError(*found)
-    return offer
+    terms, active = terms_of(delivery), store.active().revision
+    kept = Offer(*store.get(active), origin="the store") if active else None
+    configured = _configured(options, kept)
+    version = version_of(configured.files) if configured else None
+    if configured is None or (kept is not None and version and not is_newer(version, store.floor().version)):
+        configured = None
+    offers = [offer for offer in (configured, kept) if offer is not None]
+    refused: tuple[str, ...] = ()
+    for offer in offers:
+        # What ships passed its gates before it did; trying it once here is enough.
+        gates = Gates(options.policy, _no_build if is_own(offer.files) else build_once, load)
+        try:
+            snapshot = prepare(offer, terms, gates, floor=None, now=time.time(), observed=True)
+        except BundleError as error:
+            if offer is offers[-1]:
+                raise
+            refused = error.faults
+            continue
+        return Start(offer, snapshot, active, refused)
+    raise AssertionError("there is always one to try")
+
+
+def _configured(options: Options, kept: Offer | None) -> Offer | None:
+    """Read the rules folder; where it cannot be read, what is kept is all there is."""
+    try:
+        return read_offer(options.rules or config.shipped_rules())
+    except BundleError:
+        if kept is None:
+            raise
+        return None
+
+
+def _no_build(files: Mapping[str, bytes], policy: str, seconds: float) -> None:
+    del files, policy, seconds
 
 
 class RulesWorker:
@@ -96,6 +140,7 @@ class RulesWorker:
         observer: shows decisions to the shadow.
         load: makes a snapshot of files.
         listener: told of what happens.
+        store: what is remembered.
         guard: the perimeter; None: the token alone says who may push.
 
     Raises:
@@ -111,6 +156,7 @@ class RulesWorker:
         *,
         load: Load,
         listener: Listener,
+        store: Store,
         guard: Guard | None = None,
     ) -> None:
         self._guard = guard
@@ -121,32 +167,36 @@ class RulesWorker:
                 f"--rules-push would take rules from anybody: give the keys that may sign (--rules-trust), "
                 f"set {PUSH_TOKEN_VARIABLE}, or name who may call `rules` (--perimeter)"
             )
-        store = Store(delivery.store) if delivery.store else None
         self._push = delivery.push
-        self._keeper = Keeper(
-            live,
-            observer,
-            terms,
-            policy=options.policy,
-            load=load,
-            listener=listener,
-            clock=time.time,
-            store=store,
-        )
+        self._options = options
+        self._store = store
+        gates = Gates(options.policy, build_once, load)
+        self._keeper = Keeper(live, observer, terms, gates, listener=listener, clock=time.time, store=store)
+        self.fleet = Fleet(self._keeper)
         self._watcher = Watcher(
-            self._keeper,
+            self.fleet,
             _sources(delivery, options),
             every=delivery.every,
+            debounce=delivery.debounce,
+            leads=store.leads,
             refused=lambda error: listener.rules_changed(Report("refused", faults=error.faults), live.current()),
         )
 
     def methods(self) -> list[Method]:
         """Return the methods of `RulesService`; none where it is switched off."""
-        return RulesService(self._keeper, self._admit).methods() if self._push else []
+        return RulesService(self.fleet, self._admit).methods() if self._push else []
 
-    def adopt(self, offer: Offer) -> None:
+    def adopt(self, start: Start) -> None:
         """Have the store remember the bundle that the worker started with."""
-        self._keeper.adopt(offer)
+        self._keeper.adopt(start.offer, seen=start.seen)
+
+    async def reload(self) -> None:
+        """Take the configured rules and the policy as they are now, through the gates that everything passes.
+
+        Raises:
+            SidecarError: they cannot be used; nothing has changed.
+        """
+        await self._keeper.reload(await asyncio.to_thread(read_offer, self._options.rules or config.shipped_rules()))
 
     def shadow_report(self) -> ShadowReport | None:
         """Return what the shadow saw; None where none runs."""
@@ -159,6 +209,7 @@ class RulesWorker:
     async def stop(self) -> None:
         """Stop watching."""
         await self._watcher.stop()
+        self._store.close()
 
     def _admit(self, call: Call) -> None:
         if self._guard is not None:

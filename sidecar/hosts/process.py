@@ -11,6 +11,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -32,6 +33,7 @@ class WorkerProcess:
         process: the operating system's process.
         channel: our end of the line.
         folder: its private files, removed with it.
+        asks: takes what it asks of all workers.
     """
 
     def __init__(
@@ -40,27 +42,33 @@ class WorkerProcess:
         process: asyncio.subprocess.Process,
         channel: Channel,
         folder: tempfile.TemporaryDirectory[str],
+        asks: Callable[[WorkerProcess, Message], None],
     ) -> None:
         self.spec = spec
         self.process = process
         self.started = time.monotonic()
         self.revision = ""
         self.is_ready = False
+        self.generation = spec.generation
         self._channel = channel
         self._folder = folder
+        self._asks = asks
         self._ready = asyncio.Event()
         self._numbers = itertools.count()
         self._answers: dict[int, asyncio.Future[Message]] = {}
         self._listener = asyncio.create_task(self._listen())
 
     @classmethod
-    async def start(cls, spec: Spec, *, host: str, folder: Path) -> WorkerProcess:
+    async def start(
+        cls, spec: Spec, *, host: str, folder: Path, asks: Callable[[WorkerProcess, Message], None]
+    ) -> WorkerProcess:
         """Start a worker process on a host.
 
         Args:
             spec: what it serves and where.
             host: `grpcio` or `envoy`.
             folder: where its private files go.
+            asks: takes what it asks of all workers.
         """
         ours, theirs = socket.socketpair()
         private = tempfile.TemporaryDirectory(prefix=f"worker-{spec.index}-", dir=folder)
@@ -78,7 +86,7 @@ class WorkerProcess:
             pass_fds=(theirs.fileno(),),
         )
         theirs.close()
-        return cls(spec, process, await Channel.open(ours), private)
+        return cls(spec, process, await Channel.open(ours), private, asks)
 
     async def ready(self, seconds: float) -> bool:
         """Wait until it is ready; return False if it exited or the time is up."""
@@ -136,6 +144,8 @@ class WorkerProcess:
                     self.is_ready = True
                     self.revision = message["revision"]
                     self._ready.set()
+                elif message["event"] == "ask":
+                    self._asks(self, message)
                 elif (answer := self._answers.get(message["id"])) is not None and not answer.done():
                     answer.set_result(message)
         finally:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import sys
 import time
@@ -23,10 +22,12 @@ from msgspec.structs import replace
 
 from sidecar.errors import ConfigError
 from sidecar.hosts import envoy
+from sidecar.hosts.control import Message
 from sidecar.hosts.listen import Address, Listen, UnixAddress
 from sidecar.hosts.metrics import Totals
 from sidecar.hosts.ports import Reservation, runtime_folder
 from sidecar.hosts.process import WorkerProcess
+from sidecar.hosts.processors import processors_for
 from sidecar.hosts.worker import EXIT_CONFIG, EXIT_SOFTWARE, Spec
 
 _log = logging.getLogger(__name__)
@@ -236,9 +237,14 @@ class Supervisor:
             listen=listen,
             index=slot.index,
             generation=self._generation,
-            processors=tuple(_processors(self._plan.pin, slot.index)),
+            processors=tuple(processors_for(self._plan.pin, slot.index)),
         )
-        return await WorkerProcess.start(spec, host=self._plan.host, folder=folder)
+        return await WorkerProcess.start(
+            spec,
+            host=self._plan.host,
+            folder=folder,
+            asks=lambda worker, message: self._spawn(self._tell(worker, message)),
+        )
 
     async def _note_end(self, slot: _Slot, code: int, backoff: float) -> None:
         slot.restarts += 1
@@ -282,6 +288,7 @@ class Supervisor:
                     "pid": slot.worker.process.pid if slot.worker else None,
                     "ready": bool(slot.worker and slot.worker.is_ready),
                     "restarts": slot.restarts,
+                    "generation": slot.worker.generation if slot.worker else 0,
                     "revision": slot.worker.revision if slot.worker else "",
                 }
                 for slot in self._slots
@@ -294,29 +301,67 @@ class Supervisor:
             "sidecar_workers_ready": self.ready_workers,
             "sidecar_worker_restarts": sum(slot.restarts for slot in self._slots),
             "sidecar_generation": self._generation,
+            "sidecar_generation_skew": self._skew(),
         }
         return self.totals.render(extra)
 
+    def _skew(self) -> int:
+        """Return by how many generations the last worker is behind the first."""
+        found = [slot.worker.generation for slot in self._slots if slot.worker is not None and slot.worker.is_ready]
+        return max(found) - min(found) if found else 0
+
     async def reload(self) -> str:
-        """Have every worker load its rules anew, one after the other; stop at the first that cannot.
+        """Have the first worker load its rules anew, and the others follow it.
 
         Returns:
             Why it failed; empty if every worker is on the new rules.
         """
         self._generation += 1
+        is_checked = False
         for slot in self._slots:
             if slot.worker is None or not slot.worker.is_ready:
                 continue  # it starts with the new rules anyway
-            answer = await slot.worker.ask(
-                {"do": "reload", "generation": self._generation}, seconds=self._plan.start_seconds
-            )
-            failure = "no answer" if answer is None else answer["failure"]
+            failure = await self._reload_one(slot.worker, is_checked=is_checked)
             if failure:
                 self._say(f"reload refused by worker {slot.index}, the rules in use stay: {failure}")
-                return str(failure)
-            slot.worker.revision = answer["revision"] if answer else ""
+                return failure
+            is_checked = True
         self._say(f"reloaded: generation {self._generation}")
         return ""
+
+    async def _reload_one(self, worker: WorkerProcess, *, is_checked: bool) -> str:
+        question = {"do": "reload", "generation": self._generation, "is_checked": is_checked}
+        answer = await worker.ask(question, seconds=self._plan.start_seconds)
+        if answer is None:
+            return "no answer"
+        worker.revision = answer["revision"]
+        worker.generation = answer["generation"]
+        return str(answer["failure"])
+
+    async def _tell(self, asking: WorkerProcess, question: Message) -> None:
+        """Put one worker's question to all workers, and tell it their answers; who does not do what was activated is replaced."""
+        act = question["act"]
+        message: Message = {"do": "ask", "act": act}
+        if act != "status":
+            self._generation += 1
+            message["generation"] = self._generation
+        slots = [slot for slot in self._slots if slot.worker is not None and slot.worker.is_ready]
+        answers = await asyncio.gather(*(self._ask_one(slot, message) for slot in slots))
+        asking.tell({"do": "told", "id": question["id"], "workers": answers})
+        for slot, answer in zip(slots, answers, strict=True):
+            if act != "status" and answer["failure"] and slot.worker is not None:
+                self._say(f"worker {slot.index} does not follow, and is replaced: {answer['failure']}")
+                slot.is_replaced = True
+                self._spawn(slot.worker.stop(notice=0.0, grace=self._plan.grace))
+
+    async def _ask_one(self, slot: _Slot, message: Message) -> Message:
+        worker = slot.worker
+        answer = await worker.ask(message) if worker is not None else None
+        if worker is None or answer is None:
+            return {"worker": slot.index, "failure": "no answer"}
+        worker.generation = answer["generation"]
+        worker.revision = answer.get("revision", worker.revision)
+        return {name: value for name, value in answer.items() if name not in ("event", "id")}
 
     async def restart(self) -> None:
         """Replace every worker by a new process, one after the other; with one worker there is a gap."""
@@ -360,7 +405,7 @@ class Supervisor:
         answer = await worker.ask({"do": "stats"})
         if answer is not None:
             self.totals.update(slot.index, answer["metrics"])
-            worker.revision = answer["revision"]
+            worker.revision, worker.generation = answer["revision"], answer["generation"]
         elif worker.is_ready and not self._stopping.is_set():
             _log.error("worker %d does not answer; ending it", slot.index)
             worker.kill()
@@ -404,33 +449,3 @@ async def supervised(plan: Plan, say: Callable[[str], None]) -> AsyncIterator[Su
         waiting.cancel()
         supervisor.stop()
         await asyncio.gather(running, return_exceptions=True)
-
-
-def _processors(pin: str, index: int) -> list[int]:
-    """Return the processors that a worker may run on; empty for all.
-
-    Raises:
-        ConfigError: `pin` is none of `none`, `core`, `numa`.
-    """
-    if pin == "none":
-        return []
-    allowed = sorted(os.sched_getaffinity(0))
-    if pin == "core":
-        return [allowed[index % len(allowed)]]
-    if pin == "numa":
-        nodes = [sorted(node & set(allowed)) for node in _numa_nodes()]
-        usable = [node for node in nodes if node] or [allowed]
-        return usable[index % len(usable)]
-    raise ConfigError(f"pin: {pin!r} is none of none, core, numa")
-
-
-def _numa_nodes() -> list[set[int]]:
-    nodes = []
-    for path in sorted(Path("/sys/devices/system/node").glob("node[0-9]*/cpulist")):
-        processors: set[int] = set()
-        for part in path.read_text().strip().split(","):
-            first, _, last = part.partition("-")
-            if first:
-                processors.update(range(int(first), int(last or first) + 1))
-        nodes.append(processors)
-    return nodes

@@ -11,11 +11,12 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import itertools
 import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,10 +39,19 @@ EXIT_CONFIG = 78
 EXIT_SOFTWARE = 70
 
 _PR_SET_PDEATHSIG = 1
+# The supervisor waits for the slowest worker; see `WorkerProcess.ask`.
+_TOLD_SECONDS = 40.0
+
+
+AskAll = Callable[[str], Awaitable[list[Message]]]
 
 
 async def _nothing() -> None:
     return
+
+
+def _no_need(ask: AskAll) -> None:
+    del ask
 
 
 def _no_metrics() -> str:
@@ -60,6 +70,8 @@ class Workload:
         methods: the services.
         revision: the revision of the rules in use now.
         reload: load rules and policy anew and swap them; an exception means that the old ones stay.
+        ask: does what another worker asks (see `connect`), and says how it went: `failure`, and whatever else it has to say.
+        connect: takes the way to all workers: a coroutine that puts a word to the `ask` of each, this one included.
         start: begin background work, in the worker's event loop, before the first call.
         close: end background work and flush, after the last call.
         metrics: all metrics of this process in Prometheus' text format.
@@ -69,6 +81,8 @@ class Workload:
     methods: tuple[Method, ...]
     revision: Callable[[], str] = _no_revision
     reload: Callable[[], Awaitable[None]] = _nothing
+    ask: Callable[[str], Awaitable[Message]] | None = None
+    connect: Callable[[AskAll], None] = _no_need
     start: Callable[[], Awaitable[None]] = _nothing
     close: Callable[[], Awaitable[None]] = _nothing
     metrics: Callable[[], str] = _no_metrics
@@ -153,6 +167,9 @@ class Worker:
         self._generation = spec.generation
         self._workload = Workload(methods=())
         self._channel: Channel | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count()
+        self._asked: dict[int, asyncio.Future[list[Message]]] = {}
         self.health = Health((), self._identity)
         self.stopped = asyncio.Event()
 
@@ -176,6 +193,7 @@ class Worker:
         await carrier.listening()
         if self.spec.control >= 0:
             self._channel = await Channel.open(socket.socket(fileno=self.spec.control))
+            self._workload.connect(self._ask_all)
             self._send({"event": "ready", "pid": os.getpid(), "revision": self._workload.revision()})
             async for message in self._channel:
                 if await self._obey(message, carrier):
@@ -196,8 +214,14 @@ class Worker:
                 self._answer(message, self._stats())
             case "serving":
                 self.health.set_serving(message["value"])
+            # Loading takes seconds, in which the supervisor must not take us for dead.
             case "reload":
-                await self._reload(message)
+                self._spawn(self._reload(message))
+            case "ask":
+                self._spawn(self._asked_for(message))
+            case "told":
+                if (asked := self._asked.get(message["id"])) is not None and not asked.done():
+                    asked.set_result(message["workers"])
             case "drain":
                 self.health.set_serving(False)
                 await asyncio.sleep(message["notice"])
@@ -209,16 +233,48 @@ class Worker:
         return False
 
     async def _reload(self, message: Message) -> None:
+        failure = ""
         try:
-            await self._workload.reload()
+            if message["is_checked"] and self._workload.ask is not None:
+                failure = str((await self._workload.ask("refresh"))["failure"])
+            else:
+                await self._workload.reload()
         except SidecarError as error:
             failure = str(error)
         except Exception as error:  # noqa: BLE001 - a failed reload keeps the old rules, whatever failed
             failure = describe(error)
-        else:
-            failure = ""
+        if not failure:
             self._generation = message["generation"]
-        self._answer(message, {"failure": failure, "revision": self._workload.revision()})
+        told = {"failure": failure, "revision": self._workload.revision(), "generation": self._generation}
+        self._answer(message, told)
+
+    async def _asked_for(self, message: Message) -> None:
+        """Do what another worker, or the supervisor, asks; what was done is counted by the generation."""
+        try:
+            assert self._workload.ask is not None
+            answer = await self._workload.ask(message["act"])
+        except Exception as error:  # noqa: BLE001 - the one who asked is told, and must not wait for us
+            answer = {"failure": describe(error)}
+        if "generation" in message and not answer.get("failure"):
+            self._generation = message["generation"]
+        told = {"worker": self.spec.index, "pid": os.getpid(), "generation": self._generation}
+        self._answer(message, {**answer, **told})
+
+    async def _ask_all(self, act: str) -> list[Message]:
+        number = next(self._numbers)
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        self._send({"event": "ask", "id": number, "act": act})
+        try:
+            return await asyncio.wait_for(answer, _TOLD_SECONDS)
+        except TimeoutError:
+            return [{"worker": self.spec.index, "failure": "the supervisor does not answer"}]
+        finally:
+            del self._asked[number]
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _stats(self) -> Message:
         return {

@@ -9,7 +9,8 @@ import msgspec
 Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Severity = Literal["informational", "low", "medium", "high", "critical"]
 Status = Literal["experimental", "test", "stable", "deprecated"]
-Semver = Annotated[str, msgspec.Meta(pattern=r"^\d+\.\d+\.\d+$")]
+# Nine digits: Python refuses to read numbers of thousands, and what cannot be compared is no version.
+Semver = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$")]
 Keyword = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Entity = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=60)]
 

@@ -58,7 +58,9 @@ def lane_of_everything(table: GateTable, families: Sequence[str]) -> Lane:
     return Lane(plans=plans, policies=dict.fromkeys(TARGETS, policy))
 
 
-def run_tests(bundle: Bundle, engine: Engine, lane: Lane, *, only: Sequence[str] = ()) -> Iterator[Outcome]:
+def run_tests(
+    bundle: Bundle, engine: Engine, lane: Lane, *, only: Sequence[str] = (), each: int | None = None
+) -> Iterator[Outcome]:
     """Run the rules' own tests.
 
     Args:
@@ -66,6 +68,7 @@ def run_tests(bundle: Bundle, engine: Engine, lane: Lane, *, only: Sequence[str]
         engine: runs them.
         lane: from `lane_of_everything`.
         only: ids of the rules to test; all of them where it is empty.
+        each: how many positives and how many negatives of each rule; None: all.
 
     Yields:
         The outcome of each test, in the order of the bundle.
@@ -75,7 +78,7 @@ def run_tests(bundle: Bundle, engine: Engine, lane: Lane, *, only: Sequence[str]
             continue
         tests = document.schema.tests
         for kind, cases in (("positive", tests.positive), ("negative", tests.negative)):
-            for index, case in enumerate(cases):
+            for index, case in enumerate(cases[:each]):
                 found = is_found(document, case, engine, lane)
                 wanted = kind == "positive"
                 place = document.path

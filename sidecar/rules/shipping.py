@@ -236,6 +236,19 @@ def order(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
+def is_newer(version: str, than: str) -> bool:
+    """Tell whether a version comes after another."""
+    return order(version) > order(than)
+
+
+def version_of(files: Mapping[str, bytes]) -> str | None:
+    """Return the version that a bundle claims; None where its manifest cannot be read."""
+    try:
+        return load(files.get(MANIFEST, b""), MANIFEST, Manifest).version
+    except BundleError:
+        return None
+
+
 def raise_floor(floor: Floor, contents: Contents) -> Floor:
     """Return the floor after a bundle came into force; a rollback does not lower it."""
     if order(contents.version) < order(floor.version):

@@ -6,7 +6,8 @@ from pathlib import Path
 from sidecar.app import Live, Options, load_files
 from sidecar.backends.signing import new_key, read_ring, read_signer
 from sidecar.core.filter import Unobserved
-from sidecar.delivery.build import Offer, Terms, build, build_apart
+from sidecar.delivery.build import Gates, Offer, Terms, build, build_apart
+from sidecar.delivery.fleet import Fleet
 from sidecar.delivery.keeper import Keeper
 from sidecar.delivery.shadow import ShadowingObserver
 from sidecar.delivery.store import Store
@@ -46,7 +47,7 @@ def _build_here(files, policy, seconds):
 class Bench:
     """A keeper over a folder, and what is around it."""
 
-    def __init__(self, folder: Path, *, required=False, threshold=1, store=True, seconds=60.0, apart=False):
+    def __init__(self, folder: Path, *, required=False, threshold=1, seconds=60.0, apart=False, adopts=True):
         self.folder = folder
         self.policy = folder / "policy.yaml"
         self.policy.write_text(POLICY)
@@ -60,18 +61,19 @@ class Bench:
         self.terms = Terms(
             Trust(required=required, threshold=threshold), read_ring([folder / "ada.pub", folder / "bob.pub"]), seconds
         )
-        self.store = Store(folder / "store") if store else None
+        self.store = Store(folder / "store")
         self.keeper = Keeper(
             self.live,
             self.observer,
             self.terms,
-            policy=str(self.policy),
-            load=self.load,
+            Gates(str(self.policy), build_apart if apart else _build_here, self.load),
             listener=self.listener,
             clock=lambda: 1_800_000_000.0,
             store=self.store,
-            builder=build_apart if apart else _build_here,
         )
+        self.fleet = Fleet(self.keeper)
+        if adopts:
+            self.keeper.adopt(self.offer(bundle()))
 
     def load(self, files, observed):
         return load_files(files, self.options, self.observer if observed else None)

@@ -166,10 +166,9 @@ async def test_a_store_that_was_tampered_with_is_not_followed(tmp_path):
     """What the other worker wrote is looked at again: its signatures must still fit."""
     one, two = Bench(tmp_path, required=True), Bench(tmp_path, required=True)
     await one.keeper.take(one.offer(bundle("1.1.0"), "ada"))
-    kept = next((tmp_path / "store" / "bundles").iterdir())
-    unsigned = Bench(tmp_path).store
-    kept.unlink()
-    unsigned.put(one.live.current().bundle.rule_set.revision, bundle("1.1.0", verdict="block"), None)
+    revision = one.live.current().bundle.rule_set.revision
+    (tmp_path / "store" / "bundles" / f"{revision}.tar.gz").unlink()
+    one.store.put(revision, bundle("1.1.0", verdict="block"), None)
 
     with pytest.raises(BundleError, match="not signed"):
         await two.keeper.follow()

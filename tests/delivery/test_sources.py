@@ -22,7 +22,7 @@ def write(folder, files):
 
 
 async def test_a_folder_is_offered_once_after_each_change(tmp_path):
-    """Nothing at first, the new files after a change, nothing again."""
+    """What it holds at first, the new files after a change, nothing again."""
     write(tmp_path, bundle())
     source = FolderSource(tmp_path)
     before = await source.fetch()
@@ -30,7 +30,7 @@ async def test_a_folder_is_offered_once_after_each_change(tmp_path):
     os.utime(tmp_path / "bundle.yaml", ns=(1, 1))
     offer = await source.fetch()
 
-    assert (before, offer.files, await source.fetch()) == (None, bundle("1.1.0"), None)
+    assert (before.files, offer.files, await source.fetch()) == (bundle(), bundle("1.1.0"), None)
 
 
 def test_a_folder_brings_its_signatures(tmp_path):

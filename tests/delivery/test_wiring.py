@@ -4,10 +4,13 @@ import pytest
 
 from sidecar.app import Options
 from sidecar.backends.signing import new_key
-from sidecar.delivery.wiring import Delivery, RulesWorker, configured, terms_of
+from sidecar.delivery.store import Active, Store
+from sidecar.delivery.wiring import Delivery, RulesWorker, begin, terms_of
 from sidecar.errors import BundleError, ConfigError
+from sidecar.rules.shipping import Floor
 from tests.delivery.parts import Bench, bundle
 from tests.delivery.test_sources import write
+from tests.rules.test_lint import RULE
 
 
 @pytest.mark.parametrize(
@@ -21,24 +24,64 @@ def test_signatures_are_required_where_keys_are_given_unless_said_otherwise(tmp_
     assert expected is terms_of(Delivery(keys=given, required=required)).trust.required
 
 
+def start(bench, delivery=None, folder=None):
+    """Begin as a worker does, with the bench's policy and store."""
+    options = Options(rules=folder, policy=str(bench.policy))
+    return begin(delivery or Delivery(), options, bench.load, Store(bench.folder / "store"))
+
+
 def test_an_unsigned_folder_is_refused_at_start_where_signatures_are_required(tmp_path):
-    """What ships with the program is trusted as the program is."""
+    """Before anything of it is run."""
     new_key(tmp_path / "k")
     write(tmp_path / "rules", bundle())
-    delivery = Delivery(keys=(tmp_path / "k.pub",))
+    bench = Bench(tmp_path, adopts=False)
 
     with pytest.raises(BundleError, match="not signed"):
-        configured(delivery, Options(rules=tmp_path / "rules"))
-    assert configured(delivery, Options()).files
+        start(bench, Delivery(keys=(tmp_path / "k.pub",)), tmp_path / "rules")
 
 
-async def test_the_store_says_what_is_in_force_after_a_restart(tmp_path):
-    """Not the folder, which is older by then."""
+def test_what_ships_needs_no_signature_and_starts_again_from_the_store(tmp_path):
+    """A second start found the shipped bundle in the store, unsigned, and refused it."""
+    new_key(tmp_path / "k")
+    bench = Bench(tmp_path, adopts=False)
+    delivery = Delivery(keys=(tmp_path / "k.pub",))
+    first = start(bench, delivery)
+    bench.store.put(first.snapshot.bundle.rule_set.revision, first.offer.files, None)
+    bench.store.activate(
+        Active(1, first.snapshot.bundle.rule_set.revision), Floor(first.snapshot.bundle.rule_set.version)
+    )
+
+    assert start(bench, delivery).offer.origin == "the store"
+
+
+@pytest.mark.parametrize(
+    ("folder", "version", "origin"),
+    [
+        (bundle("1.0.0"), "1.1.0", "the store"),
+        (bundle("1.2.0"), "1.2.0", "rules"),
+        (bundle("1.2.0", rule=RULE.replace("Detects", "Finds")), "1.1.0", "the store"),
+        ({"bundle.yaml": b"schema: 1"}, "1.1.0", "the store"),
+        ({}, "1.1.0", "the store"),
+    ],
+)
+async def test_a_start_takes_the_store_unless_the_folder_is_newer_and_good(tmp_path, folder, version, origin):
+    """Older, newer, newer and bad, unreadable, gone: what cannot be used is told, and the rules that were in force stay."""
     bench = Bench(tmp_path)
     await bench.keeper.take(bench.offer(bundle("1.1.0")))
-    write(tmp_path / "rules", bundle())
+    write(tmp_path / "rules", folder)
+    started = start(bench, folder=tmp_path / "rules")
 
-    assert configured(Delivery(store=tmp_path / "store"), Options(rules=tmp_path / "rules")).files == bundle("1.1.0")
+    assert (started.snapshot.bundle.rule_set.version, started.offer.origin.rpartition("/")[2]) == (version, origin)
+    assert bool(started.refused) is (b"Finds" in b"".join(folder.values()) or b"schema: 1" in folder.values())
+
+
+def test_a_bad_folder_does_not_start(tmp_path):
+    """A bundle that fails its own tests was taken at start, and refused at a reload."""
+    bench = Bench(tmp_path, adopts=False)
+    write(tmp_path / "rules", bundle(rule=RULE.replace("please open sesame", "please")))
+
+    with pytest.raises(BundleError, match="should be found and is not"):
+        start(bench, folder=tmp_path / "rules")
 
 
 @pytest.mark.parametrize("token", ["", "secret"])
@@ -49,7 +92,13 @@ def test_push_needs_signatures_or_a_token(tmp_path, monkeypatch, token):
 
     def make():
         return RulesWorker(
-            Delivery(push=True), bench.options, bench.live, bench.observer, load=bench.load, listener=bench.listener
+            Delivery(push=True),
+            bench.options,
+            bench.live,
+            bench.observer,
+            load=bench.load,
+            listener=bench.listener,
+            store=bench.store,
         )
 
     if token:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sidecar/v1/rules.proto\x12\nsidecar.v1\".\n\x0bPushRequest\x12\x0f\n\x07\x61rchive\x18\x01 \x01(\x0c\x12\x0e\n\x06shadow\x18\x02 \x01(\x08\"\x0f\n\rStatusRequest\"#\n\x0fRollbackRequest\x12\x10\n\x08revision\x18\x01 \x01(\t\"!\n\x0ePromoteRequest\x12\x0f\n\x07\x64iscard\x18\x01 \x01(\x08\"r\n\rRulesResponse\x12)\n\x07outcome\x18\x01 \x01(\x0e\x32\x18.sidecar.v1.RulesOutcome\x12&\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x16.sidecar.v1.BundleInfo\x12\x0e\n\x06\x66\x61ults\x18\x03 \x03(\t\"L\n\nBundleInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\r\n\x05rules\x18\x04 \x01(\r\"\x8c\x01\n\x0eStatusResponse\x12&\n\x06\x61\x63tive\x18\x01 \x01(\x0b\x32\x16.sidecar.v1.BundleInfo\x12(\n\x08previous\x18\x02 \x01(\x0b\x32\x16.sidecar.v1.BundleInfo\x12(\n\x06shadow\x18\x03 \x01(\x0b\x32\x18.sidecar.v1.ShadowStatus\"\xdd\x01\n\x0cShadowStatus\x12&\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x16.sidecar.v1.BundleInfo\x12\x10\n\x08\x63ompared\x18\x02 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x04\x12>\n\x0b\x64ifferences\x18\x05 \x03(\x0b\x32).sidecar.v1.ShadowStatus.DifferencesEntry\x1a\x32\n\x10\x44ifferencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01*\xfa\x01\n\x0cRulesOutcome\x12\x1d\n\x19RULES_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n\x17RULES_OUTCOME_ACTIVATED\x10\x01\x12\x1b\n\x17RULES_OUTCOME_UNCHANGED\x10\x02\x12\x1b\n\x17RULES_OUTCOME_SHADOWING\x10\x03\x12\x19\n\x15RULES_OUTCOME_REFUSED\x10\x04\x12\x1d\n\x19RULES_OUTCOME_ROLLED_BACK\x10\x05\x12\x1a\n\x16RULES_OUTCOME_PROMOTED\x10\x06\x12\x1e\n\x1aRULES_OUTCOME_SHADOW_ENDED\x10\x07\x32\x91\x02\n\x0cRulesService\x12:\n\x04Push\x12\x17.sidecar.v1.PushRequest\x1a\x19.sidecar.v1.RulesResponse\x12?\n\x06Status\x12\x19.sidecar.v1.StatusRequest\x1a\x1a.sidecar.v1.StatusResponse\x12\x42\n\x08Rollback\x12\x1b.sidecar.v1.RollbackRequest\x1a\x19.sidecar.v1.RulesResponse\x12@\n\x07Promote\x12\x1a.sidecar.v1.PromoteRequest\x1a\x19.sidecar.v1.RulesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sidecar/v1/rules.proto\x12\nsidecar.v1\".\n\x0bPushRequest\x12\x0f\n\x07\x61rchive\x18\x01 \x01(\x0c\x12\x0e\n\x06shadow\x18\x02 \x01(\x08\"\x0f\n\rStatusRequest\"#\n\x0fRollbackRequest\x12\x10\n\x08revision\x18\x01 \x01(\t\"!\n\x0ePromoteRequest\x12\x0f\n\x07\x64iscard\x18\x01 \x01(\x08\"\x9c\x01\n\rRulesResponse\x12)\n\x07outcome\x18\x01 \x01(\x0e\x32\x18.sidecar.v1.RulesOutcome\x12&\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x16.sidecar.v1.BundleInfo\x12\x0e\n\x06\x66\x61ults\x18\x03 \x03(\t\x12(\n\x07workers\x18\x04 \x03(\x0b\x32\x17.sidecar.v1.WorkerRules\"r\n\x0bWorkerRules\x12\x0e\n\x06worker\x18\x01 \x01(\r\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x12\n\ngeneration\x18\x03 \x01(\x04\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\x06 \x01(\t\"L\n\nBundleInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\r\n\x05rules\x18\x04 \x01(\r\"\xcc\x01\n\x0eStatusResponse\x12&\n\x06\x61\x63tive\x18\x01 \x01(\x0b\x32\x16.sidecar.v1.BundleInfo\x12(\n\x08previous\x18\x02 \x01(\x0b\x32\x16.sidecar.v1.BundleInfo\x12(\n\x06shadow\x18\x03 \x01(\x0b\x32\x18.sidecar.v1.ShadowStatus\x12(\n\x07workers\x18\x04 \x03(\x0b\x32\x17.sidecar.v1.WorkerRules\x12\x14\n\x0clast_refusal\x18\x05 \x03(\t\"\xdd\x01\n\x0cShadowStatus\x12&\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x16.sidecar.v1.BundleInfo\x12\x10\n\x08\x63ompared\x18\x02 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x04\x12>\n\x0b\x64ifferences\x18\x05 \x03(\x0b\x32).sidecar.v1.ShadowStatus.DifferencesEntry\x1a\x32\n\x10\x44ifferencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01*\xfa\x01\n\x0cRulesOutcome\x12\x1d\n\x19RULES_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n\x17RULES_OUTCOME_ACTIVATED\x10\x01\x12\x1b\n\x17RULES_OUTCOME_UNCHANGED\x10\x02\x12\x1b\n\x17RULES_OUTCOME_SHADOWING\x10\x03\x12\x19\n\x15RULES_OUTCOME_REFUSED\x10\x04\x12\x1d\n\x19RULES_OUTCOME_ROLLED_BACK\x10\x05\x12\x1a\n\x16RULES_OUTCOME_PROMOTED\x10\x06\x12\x1e\n\x1aRULES_OUTCOME_SHADOW_ENDED\x10\x07\x32\x91\x02\n\x0cRulesService\x12:\n\x04Push\x12\x17.sidecar.v1.PushRequest\x1a\x19.sidecar.v1.RulesResponse\x12?\n\x06Status\x12\x19.sidecar.v1.StatusRequest\x1a\x1a.sidecar.v1.StatusResponse\x12\x42\n\x08Rollback\x12\x1b.sidecar.v1.RollbackRequest\x1a\x19.sidecar.v1.RulesResponse\x12@\n\x07Promote\x12\x1a.sidecar.v1.PromoteRequest\x1a\x19.sidecar.v1.RulesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +33,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SHADOWSTATUS_DIFFERENCESENTRY']._loaded_options = None
   _globals['_SHADOWSTATUS_DIFFERENCESENTRY']._serialized_options = b'8\001'
-  _globals['_RULESOUTCOME']._serialized_start=737
-  _globals['_RULESOUTCOME']._serialized_end=987
+  _globals['_RULESOUTCOME']._serialized_start=960
+  _globals['_RULESOUTCOME']._serialized_end=1210
   _globals['_PUSHREQUEST']._serialized_start=38
   _globals['_PUSHREQUEST']._serialized_end=84
   _globals['_STATUSREQUEST']._serialized_start=86
@@ -43,16 +43,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROLLBACKREQUEST']._serialized_end=138
   _globals['_PROMOTEREQUEST']._serialized_start=140
   _globals['_PROMOTEREQUEST']._serialized_end=173
-  _globals['_RULESRESPONSE']._serialized_start=175
-  _globals['_RULESRESPONSE']._serialized_end=289
-  _globals['_BUNDLEINFO']._serialized_start=291
-  _globals['_BUNDLEINFO']._serialized_end=367
-  _globals['_STATUSRESPONSE']._serialized_start=370
-  _globals['_STATUSRESPONSE']._serialized_end=510
-  _globals['_SHADOWSTATUS']._serialized_start=513
-  _globals['_SHADOWSTATUS']._serialized_end=734
-  _globals['_SHADOWSTATUS_DIFFERENCESENTRY']._serialized_start=684
-  _globals['_SHADOWSTATUS_DIFFERENCESENTRY']._serialized_end=734
-  _globals['_RULESSERVICE']._serialized_start=990
-  _globals['_RULESSERVICE']._serialized_end=1263
+  _globals['_RULESRESPONSE']._serialized_start=176
+  _globals['_RULESRESPONSE']._serialized_end=332
+  _globals['_WORKERRULES']._serialized_start=334
+  _globals['_WORKERRULES']._serialized_end=448
+  _globals['_BUNDLEINFO']._serialized_start=450
+  _globals['_BUNDLEINFO']._serialized_end=526
+  _globals['_STATUSRESPONSE']._serialized_start=529
+  _globals['_STATUSRESPONSE']._serialized_end=733
+  _globals['_SHADOWSTATUS']._serialized_start=736
+  _globals['_SHADOWSTATUS']._serialized_end=957
+  _globals['_SHADOWSTATUS_DIFFERENCESENTRY']._serialized_start=907
+  _globals['_SHADOWSTATUS_DIFFERENCESENTRY']._serialized_end=957
+  _globals['_RULESSERVICE']._serialized_start=1213
+  _globals['_RULESSERVICE']._serialized_end=1486
 # @@protoc_insertion_point(module_scope)

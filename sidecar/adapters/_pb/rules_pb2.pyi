@@ -51,14 +51,32 @@ class PromoteRequest(_message.Message):
     def __init__(self, discard: _Optional[bool] = ...) -> None: ...
 
 class RulesResponse(_message.Message):
-    __slots__ = ("outcome", "bundle", "faults")
+    __slots__ = ("outcome", "bundle", "faults", "workers")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     FAULTS_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
     outcome: RulesOutcome
     bundle: BundleInfo
     faults: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, outcome: _Optional[_Union[RulesOutcome, str]] = ..., bundle: _Optional[_Union[BundleInfo, _Mapping]] = ..., faults: _Optional[_Iterable[str]] = ...) -> None: ...
+    workers: _containers.RepeatedCompositeFieldContainer[WorkerRules]
+    def __init__(self, outcome: _Optional[_Union[RulesOutcome, str]] = ..., bundle: _Optional[_Union[BundleInfo, _Mapping]] = ..., faults: _Optional[_Iterable[str]] = ..., workers: _Optional[_Iterable[_Union[WorkerRules, _Mapping]]] = ...) -> None: ...
+
+class WorkerRules(_message.Message):
+    __slots__ = ("worker", "pid", "generation", "revision", "version", "failure")
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    worker: int
+    pid: int
+    generation: int
+    revision: str
+    version: str
+    failure: str
+    def __init__(self, worker: _Optional[int] = ..., pid: _Optional[int] = ..., generation: _Optional[int] = ..., revision: _Optional[str] = ..., version: _Optional[str] = ..., failure: _Optional[str] = ...) -> None: ...
 
 class BundleInfo(_message.Message):
     __slots__ = ("name", "version", "revision", "rules")
@@ -73,14 +91,18 @@ class BundleInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., revision: _Optional[str] = ..., rules: _Optional[int] = ...) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("active", "previous", "shadow")
+    __slots__ = ("active", "previous", "shadow", "workers", "last_refusal")
     ACTIVE_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_FIELD_NUMBER: _ClassVar[int]
     SHADOW_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    LAST_REFUSAL_FIELD_NUMBER: _ClassVar[int]
     active: BundleInfo
     previous: BundleInfo
     shadow: ShadowStatus
-    def __init__(self, active: _Optional[_Union[BundleInfo, _Mapping]] = ..., previous: _Optional[_Union[BundleInfo, _Mapping]] = ..., shadow: _Optional[_Union[ShadowStatus, _Mapping]] = ...) -> None: ...
+    workers: _containers.RepeatedCompositeFieldContainer[WorkerRules]
+    last_refusal: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, active: _Optional[_Union[BundleInfo, _Mapping]] = ..., previous: _Optional[_Union[BundleInfo, _Mapping]] = ..., shadow: _Optional[_Union[ShadowStatus, _Mapping]] = ..., workers: _Optional[_Iterable[_Union[WorkerRules, _Mapping]]] = ..., last_refusal: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ShadowStatus(_message.Message):
     __slots__ = ("bundle", "compared", "dropped", "failed", "differences")
