@@ -100,7 +100,7 @@ def _inspect_lines(check: Filter, source: BinaryIO, sink: BinaryIO) -> int:
                 "error": message,
             }
             sink.write(msgspec.json.encode(refusal) + b"\n")
-    sink.flush()
+        sink.flush()  # whoever feeds us line by line reads the answer before the next one
     return code
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -42,25 +42,25 @@ def show_decision(answer: Answer) -> None:
 
 
 def _findings_table(findings: tuple[Finding, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold dim")
-    for heading in ("verdict", "rule", "entity", "confidence", "span"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("text", overflow="fold")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for finding in findings:
-        text = finding.segment.text
-        before = text[max(0, finding.start - _CONTEXT) : finding.start].replace("\n", "⏎")
-        after = text[finding.end : finding.end + _CONTEXT].replace("\n", "⏎")
         colour = COLOURS[finding.verdict]
-        shown = text[finding.start : finding.end].replace("\n", "⏎")
-        table.add_row(
-            Text(finding.verdict.label, style=colour),
-            finding.rule,
-            finding.entity or "",
-            f"{finding.confidence:.2f}",
-            f"{finding.start}:{finding.end}",
-            Text.assemble((before, "dim"), (shown, f"bold {colour}"), (after, "dim")),
+        named = Text.assemble(
+            (finding.rule, "bold"),
+            f"  {finding.entity}" if finding.entity else "",
+            (f"  confidence {finding.confidence:.2f}  at {finding.start}:{finding.end}", "dim"),
         )
+        table.add_row(Text(finding.verdict.label, style=colour), Group(named, _in_context(finding, colour)))
     return table
+
+
+def _in_context(finding: Finding, colour: str) -> Text:
+    text, start, end = finding.segment.text, finding.start, finding.end
+    before, shown, after = text[max(0, start - _CONTEXT) : start], text[start:end], text[end : end + _CONTEXT]
+    parts = ((before, "dim"), (shown, f"{colour} underline"), (after, "dim"))
+    return Text.assemble(*((part.replace("\n", "⏎"), style) for part, style in parts))
 
 
 @contextmanager

@@ -133,18 +133,18 @@ def _is_long_number(finding: Finding, response: Response) -> bool:
 
 
 def _settled(judged: list[Judged]) -> list[Judged]:
-    """Resolve overlaps among entities, text by text, and drop noise; other findings stay."""
-    entities: dict[int, list[Judged]] = {}
-    others = []
+    """Say each thing once: resolve overlaps among entities, and within each other rule, text by text; drop noise."""
+    groups: dict[tuple[int, str], list[Judged]] = {}
     for item in judged:
-        if item[0].family != "pii":
-            others.append(item)
-        elif not overlaps.is_noise(item[0]):
-            entities.setdefault(id(item[0].segment), []).append(item)
-    for items in entities.values():
+        finding = item[0]
+        if not overlaps.is_noise(finding):
+            name = finding.family if finding.family == "pii" else finding.rule
+            groups.setdefault((id(finding.segment), name), []).append(item)
+    settled: list[Judged] = []
+    for items in groups.values():
         kept = overlaps.keep([(finding, action.verdict) for finding, action, _ in items])
-        others += [item for item, stays in zip(items, kept, strict=True) if stays]
-    return others
+        settled += [item for item, stays in zip(items, kept, strict=True) if stays]
+    return settled
 
 
 def _judge_score(segment: Segment, score: float, policy: TargetPolicy, judged: Sequence[Judged]) -> list[Judged]:

@@ -3,6 +3,7 @@
 Presidio reports every recognizer's view of the same characters: an e-mail address is also two URLs, and a card number a
 bank account, a driver's licence and three telephone numbers. What is decided here:
 
+- The same holds within every other rule: alternatives that match the same words are one finding.
 - An entity inside another one that is as confident, and is treated no less strictly, is dropped; of equal spans the more
   confident one stays, then the one whose name comes first. An entity that is surer than what holds it stays beside it.
 - Entities that overlap in part both stay; where they are masked, one edit covers both (`decide`).

@@ -43,6 +43,13 @@ def test_overlap_is_masked_once_by_the_more_confident():
     assert apply_edits(SEGMENT.text, decision.edits) == "call <PHONE_NUMBER> now"
 
 
+def test_a_rule_says_the_same_words_once():
+    """Two alternatives of one rule that match the same words are one finding, the longer one."""
+    longer, shorter = (finding(0, end, family="injection", entity=None, verdict=Verdict.BLOCK) for end in (12, 8))
+
+    assert [(item.start, item.end) for item in judge(shorter, longer).findings] == [(0, 12)]
+
+
 def test_unconfident_finding_is_dropped():
     """Below the family's minimum nothing is reported."""
     assert judge(finding(5, 8, confidence=0.4)).findings == ()

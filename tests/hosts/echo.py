@@ -65,14 +65,17 @@ async def collect(requests: AsyncIterator[Int32Value], call: Call) -> Answer:
 async def chat(requests: AsyncIterator[BytesValue], call: Call) -> AsyncIterator[Answer]:
     """Echo each message; after the client's half-close say how many bytes came in."""
     total = 0
+    answered = False
     try:
         async for request in requests:
             total += len(request.value)
             yield request.SerializeToString()
-    except (asyncio.CancelledError, GeneratorExit):
-        cancelled.append("chat")
-        raise
-    yield BytesValue(value=b"total %d" % total)
+        yield BytesValue(value=b"total %d" % total)
+        answered = True
+    finally:
+        # A client that goes away may show as the end of its messages first: what follows is what must not go on.
+        if not answered:
+            cancelled.append("chat")
 
 
 async def fail(request: StringValue, call: Call) -> Answer:
