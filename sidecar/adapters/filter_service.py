@@ -170,9 +170,11 @@ def _check(snapshot: Filters, request: pb.CheckRequest, scope: pb.Scope) -> pb.C
         schema = request_schema(scope.route) if direction == "request" else response_schema(scope.route)
         outcome = check.check_body(request.body, schema, direction)
         masked = outcome.decision.verdict is Verdict.MASK
-        return to_response(outcome.decision, id_=request.id, body=outcome.body if masked else b"")
+        return to_response(
+            outcome.decision, id_=request.id, body=outcome.body if masked else b"", decision_id=outcome.id
+        )
     if target not in TARGETS:
         raise RpcError(Status.INVALID_ARGUMENT, f"unknown `target`; known: {', '.join(TARGETS)}")
     answer = check.check_text(request.text, target)
     masked = answer.decision.verdict is Verdict.MASK
-    return to_response(answer.decision, id_=request.id, text=answer.text if masked else "")
+    return to_response(answer.decision, id_=request.id, text=answer.text if masked else "", decision_id=answer.id)

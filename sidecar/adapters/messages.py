@@ -28,7 +28,9 @@ def to_finding(finding: Finding) -> pb.Finding:
     )
 
 
-def to_response(decision: Decision, *, id_: str = "", text: str = "", body: bytes = b"") -> pb.CheckResponse:
+def to_response(
+    decision: Decision, *, id_: str = "", text: str = "", body: bytes = b"", decision_id: str = ""
+) -> pb.CheckResponse:
     """Return a decision as a message.
 
     Args:
@@ -36,6 +38,7 @@ def to_response(decision: Decision, *, id_: str = "", text: str = "", body: byte
         id_: the request's id.
         text: the edited text, where a text was masked.
         body: the edited body, where a body was masked.
+        decision_id: names the decision in the audit log.
     """
     return pb.CheckResponse(
         id=id_,
@@ -46,4 +49,5 @@ def to_response(decision: Decision, *, id_: str = "", text: str = "", body: byte
         body=body,
         revision=decision.revision,
         reason=decision.reason,
+        decision_id=decision_id,
     )

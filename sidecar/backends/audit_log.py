@@ -77,6 +77,7 @@ class AuditLog:
         self._turned_away: Counter[str] = Counter()
         self._tallying = threading.Lock()
         self._failed = threading.Event()
+        self._is_closed = False
         self.dropped = 0
         self.written = 0
         self._unsealed = 0
@@ -103,8 +104,10 @@ class AuditLog:
         """Take a record.
 
         Raises:
-            AuditUnavailable: the log cannot take it, and the policy is `block`.
+            AuditUnavailable: the log cannot take it, and the policy is `block`; or it is closed.
         """
+        if self._is_closed:
+            raise AuditUnavailable("the audit log is closed")
         if self._failed.is_set() and self._settings.when_full == "block":
             raise AuditUnavailable("the audit log cannot be written")
         try:
@@ -124,7 +127,8 @@ class AuditLog:
         self._queue.put(Change(now(), event, detail))
 
     def close(self) -> None:
-        """Write what waits, seal, and close."""
+        """Write what waits, seal, and close; what comes afterwards is refused."""
+        self._is_closed = True
         self._queue.put(None)
         self._thread.join()
         self._file.close()
@@ -163,6 +167,10 @@ class AuditLog:
                 entry = self._queue.get_nowait()
         except queue.Empty:
             return batch, False
+        # Another thread may have been between its look and its entry when the log was closed.
+        while not self._queue.empty():
+            late = self._queue.get_nowait()
+            batch += [late] if late is not None else []
         return batch, True
 
     def _write_until_done(self, batch: list[Entry], *, seal: bool) -> None:

@@ -219,17 +219,36 @@ def _openai_error(message: str, kind: str, code: str) -> dict[str, Any]:
 # Several workers: to the one with the fewest streams, and none to one that drains or is being replaced.
 _WORKER_BALANCE: dict[str, Any] = {
     "lb_policy": "LEAST_REQUEST",
-    "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+    # By default what is learned of health reaches the threads up to a second late, in one go: 1,600 failed requests.
+    "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
     "health_checks": [
         {
             "timeout": "1s",
             "interval": "1s",
             "no_traffic_interval": "1s",
+            # A worker that is back is back at once.
+            "unhealthy_interval": "0.1s",
             "unhealthy_threshold": 1,
             "healthy_threshold": 1,
             "grpc_health_check": {},
         }
     ],
+    # A dead worker refuses streams faster than any other answers them, so that "fewest streams" would choose it until the
+    # next health check: one refused connection or broken stream puts it aside until that check passes.
+    "outlier_detection": {
+        "split_external_local_origin_errors": True,
+        "consecutive_local_origin_failure": 1,
+        "enforcing_consecutive_local_origin_failure": 100,
+        "enforcing_local_origin_success_rate": 0,
+        "consecutive_5xx": 1000,
+        "enforcing_consecutive_5xx": 0,
+        "enforcing_consecutive_gateway_failure": 0,
+        "enforcing_success_rate": 0,
+        "base_ejection_time": "1s",
+        "max_ejection_time": "1s",
+        "max_ejection_percent": 100,
+        "always_eject_one_host": True,
+    },
 }
 
 

@@ -43,6 +43,7 @@ class EnvoyCarrier:
         await asyncio.wait_for(ask_admin(Path(self._worker.spec.admin), "POST /drain_listeners"), _ADMIN_SECONDS)
         # Requests that were on their way when the listeners closed are read and answered, and told to go away.
         await asyncio.sleep(min(grace, _LINGER_SECONDS))
+        await self._worker.gate.close(min(grace, _LINGER_SECONDS))
         await self._worker.gate.wait_idle(grace)
 
 

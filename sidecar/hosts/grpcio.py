@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -191,12 +192,21 @@ class GrpcioServer:
     async def stop(self, grace: float) -> None:
         """Let calls in flight finish for at most `grace` seconds, then cancel them and wait for their handlers.
 
-        grpc.aio's `stop` returns before the handlers that it cancelled have ended (17 of 20 in a measurement).
+        grpc.aio's `stop` ends calls that have arrived and not begun with CANCELLED, which says that the caller gave up, and
+        returns before the handlers that it cancelled have ended (17 of 20 in a measurement). So what has arrived is
+        answered first, and what comes then is told to go elsewhere.
         """
-        await self.server.stop(grace)
+        begun = time.monotonic()
+        await asyncio.sleep(min(grace, _LINGER_SECONDS))
+        await self.gate.close(min(grace, _TURN_AWAY_SECONDS))
+        await self.server.stop(max(0.0, grace - (time.monotonic() - begun)))
         await self.gate.wait_idle(_CANCELLED_HANDLERS_SECONDS)
 
 
+# Calls that have arrived are answered within it.
+_LINGER_SECONDS = 0.1
+# Callers that come again and again are cut off after it.
+_TURN_AWAY_SECONDS = 1.0
 # A cancelled handler only has its `finally` blocks left to run.
 _CANCELLED_HANDLERS_SECONDS = 1.0
 

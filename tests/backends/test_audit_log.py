@@ -3,12 +3,15 @@
 import errno
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from sidecar.backends import audit_log
 from sidecar.backends.audit_keys import load_checker, load_signer
 from sidecar.backends.audit_log import AuditLog, AuditSettings, AuditUnavailable, log_files, read_head
+from sidecar.backends.signing import key_id
 from sidecar.core.audit import Record, verify
 from sidecar.errors import ConfigError
 
@@ -153,3 +156,37 @@ def test_folder_that_cannot_be_used(tmp_path, signer):
 
     with pytest.raises(ConfigError, match="file"):
         AuditLog(AuditSettings(folder=tmp_path / "file" / "log"), signer)
+
+
+@pytest.mark.parametrize("when_full", ["block", "drop"])
+def test_closed_log_refuses(tmp_path, signer, when_full):
+    """What is decided after the end is refused; before, its decision was told to the caller and never written."""
+    log = AuditLog(settings(tmp_path, when_full=when_full), signer)
+    write(log, 3)
+    log.close()
+
+    with pytest.raises(AuditUnavailable, match="closed"):
+        write(log, 1)
+    assert faults(tmp_path) == []
+
+
+def test_entry_that_raced_with_the_end_is_written(tmp_path, signer):
+    """A thread that looked before the log was closed may enter its record after the mark of the end."""
+    log = AuditLog(settings(tmp_path), signer)
+    log._queue.put(None)
+    log._queue.put(Record(time="t", id="late"))
+    log.close()
+    [path] = log_files(tmp_path / "log", "audit")
+
+    assert b'"id":"late"' in path.read_bytes()
+
+
+def test_workers_that_start_together_share_one_key(tmp_path):
+    """Each looks for the key before any has made it; all sign with the one that stays, and its public half fits."""
+    path = tmp_path / "keys" / "audit.pem"
+    with ThreadPoolExecutor(8) as pool:
+        signers = list(pool.map(load_signer, [path] * 8))
+    public = load_pem_public_key(path.with_suffix(".pub").read_bytes())
+
+    assert {one.key for one in signers} == {key_id(public)}
+    assert sorted(item.name for item in path.parent.iterdir()) == ["audit.pem", "audit.pub"]
