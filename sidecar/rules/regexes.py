@@ -102,7 +102,7 @@ def _work(tree: Tree, follow: frozenset[str]) -> float:
         factor, choices = 1.0, 1.0
         if name in ("MAX_REPEAT", "MIN_REPEAT"):
             factor, choices = _work_of_repeat(value, follow)
-        elif (texts := _strings([(op, value)])) is not None:
+        elif (texts := _settled_strings([(op, value)], follow)) is not None:
             factor = _prefixes(texts) * (2 if _repeats_itself(name, value) else 1)
         elif name == "BRANCH":
             branches = [list(branch) for branch in value[1]]
@@ -243,7 +243,7 @@ def implies(tree: Tree, keywords: Collection[str], *, caseless: bool) -> bool:
 
     def check(items: Tree, run: frozenset[str]) -> bool:
         for op, value in items:
-            texts = _strings([(op, value)], caseless=caseless)
+            texts = _strings([(op, value)], caseless=caseless, is_view=True)
             if texts is not None and len(run) * len(texts) <= _STRINGS_LIMIT:
                 run = frozenset(head + tail for head in run for tail in texts)
                 continue
@@ -262,18 +262,37 @@ def implies(tree: Tree, keywords: Collection[str], *, caseless: bool) -> bool:
     return check(tree, frozenset({""}))
 
 
-def _strings(tree: Tree, *, caseless: bool = False) -> frozenset[str] | None:
-    """Return every text that a tree matches, where they are few; zero-width parts match the empty text."""
+def _settled_strings(tree: Tree, follow: frozenset[str]) -> frozenset[str] | None:
+    """Return what `_strings` does, with a run of white space as one blank where what stands next says where it ends.
+
+    It does not beside another run, nor before one, as in `(\\s{1,9}){1,30}`.
+    """
+    texts = _strings(tree, is_view=True)
+    goes_on = any(char.isspace() for char in follow)
+    if texts is not None and any("  " in text or (goes_on and text.endswith(" ")) for text in texts):
+        return _strings(tree)
+    return texts
+
+
+def _strings(tree: Tree, *, caseless: bool = False, is_view: bool = False) -> frozenset[str] | None:
+    """Return every text that a tree matches, where they are few; zero-width parts match the empty text.
+
+    Args:
+        tree: the parsed expression.
+        caseless: whether letter case is ignored.
+        is_view: whether the texts are those of a view that shows each run of white space as one blank. There are more
+            ways through the original text, so what is asked about work is not asked about views.
+    """
     found: frozenset[str] = frozenset({""})
     for op, value in tree:
-        texts = _strings_of(str(op), value, caseless)
+        texts = _strings_of(str(op), value, caseless=caseless, is_view=is_view)
         if texts is None or len(found) * len(texts) > _STRINGS_LIMIT:
             return None
         found = frozenset(head + tail for head in found for tail in texts)
     return found
 
 
-def _strings_of(op: str, value: Any, caseless: bool) -> frozenset[str] | None:
+def _strings_of(op: str, value: Any, *, caseless: bool, is_view: bool) -> frozenset[str] | None:
     if op == "LITERAL":
         return frozenset({chr(value).lower() if caseless else chr(value)})
     if op == "AT":
@@ -284,14 +303,13 @@ def _strings_of(op: str, value: Any, caseless: bool) -> frozenset[str] | None:
         chars = {chr(c) for kind, v in value for c in (range(v[0], v[1] + 1) if str(kind) == "RANGE" else (v,))}
         return frozenset(c.lower() if caseless else c for c in chars) if len(chars) <= _CLASS_LIMIT else None
     if op in ("BRANCH", "SUBPATTERN"):
-        parts = [_strings(child, caseless=caseless) for child in _children(op, value)]
+        parts = [_strings(child, caseless=caseless, is_view=is_view) for child in _children(op, value)]
         known = [part for part in parts if part is not None]
         return frozenset().union(*known) if len(known) == len(parts) else None
-    if op in ("MAX_REPEAT", "MIN_REPEAT") and _is_space(value[2]):
-        # A view shows each run of white space as one blank, and that view is scanned for keywords, too.
+    if is_view and op in ("MAX_REPEAT", "MIN_REPEAT") and _is_space(value[2]):
         return frozenset({" "} if value[0] else {"", " "})
     if op in ("MAX_REPEAT", "MIN_REPEAT") and value[1] <= 3:
-        body = _strings(list(value[2]), caseless=caseless)
+        body = _strings(list(value[2]), caseless=caseless, is_view=is_view)
         if body is None or sum(len(body) ** n for n in range(value[0], value[1] + 1)) > _STRINGS_LIMIT:
             return None
         return frozenset(text for n in range(value[0], value[1] + 1) for text in _powers(body, n))

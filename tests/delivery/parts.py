@@ -47,7 +47,7 @@ def _build_here(files, policy, seconds):
 class Bench:
     """A keeper over a folder, and what is around it."""
 
-    def __init__(self, folder: Path, *, required=False, threshold=1, seconds=60.0, apart=False, adopts=True):
+    def __init__(self, folder: Path, *, required=False, threshold=1, seconds=60.0, apart=False, adopts=True, keys=None):
         self.folder = folder
         self.policy = folder / "policy.yaml"
         self.policy.write_text(POLICY)
@@ -59,7 +59,9 @@ class Bench:
         self.observer = ShadowingObserver(Unobserved())
         self.live = Live(self.load(bundle(), observed=True))
         self.terms = Terms(
-            Trust(required=required, threshold=threshold), read_ring([folder / "ada.pub", folder / "bob.pub"]), seconds
+            Trust(required=required, threshold=threshold),
+            read_ring(keys or [folder / "ada.pub", folder / "bob.pub"]),
+            seconds,
         )
         self.store = Store(folder / "store")
         self.keeper = Keeper(

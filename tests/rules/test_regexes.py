@@ -18,6 +18,9 @@ from sidecar.rules.regexes import WORK_LIMIT, foreign_parts, implies, parse, wid
         r"(?:ab|a|b){0,80}c",
         r"(x*)*",
         r"\w+\w+\d+z",
+        r"open(\s{1,9}){1,30}sesame",
+        r"a(\s{1,9}\s{1,9}\s{1,9}|x){1,9}b",
+        r"a(?:b|\s{1,9}){1,30}c",
     ],
 )
 def test_work_is_beyond_the_limit_for_catastrophic_shapes(expression):
@@ -26,7 +29,14 @@ def test_work_is_beyond_the_limit_for_catastrophic_shapes(expression):
 
 
 @pytest.mark.parametrize(
-    "expression", [r"\bignore\b(?:\s{1,8}\w{1,20}){0,4}\s{1,8}prior", r"foo.{0,60}bar", r"[a-z]{3,20}\d{1,4}", r"abc"]
+    "expression",
+    [
+        r"\bignore\b(?:\s{1,8}\w{1,20}){0,4}\s{1,8}prior",
+        r"foo.{0,60}bar",
+        r"[a-z]{3,20}\d{1,4}",
+        r"abc",
+        r"a(?:no\s{1,4}|all\s{1,4}){0,5}b",
+    ],
 )
 def test_work_is_small_for_bounded_shapes(expression):
     """Bounded gaps, and repetitions that the next character settles, cost little."""
