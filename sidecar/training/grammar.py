@@ -16,7 +16,7 @@ import yaml
 from sidecar.training.corpus import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 FOLDER = Path(__file__).parent / "grammar"
 _NAME = re.compile(r"\{([a-z0-9]+)\}")
@@ -81,21 +81,44 @@ def generate(seed: int, *, english: int = 400, others: int = 14) -> list[Record]
     """
     chance = random.Random(seed)
     book = yaml.safe_load((FOLDER / "english.yaml").read_text("utf-8"))
-    languages = yaml.safe_load((FOLDER / "other_languages.yaml").read_text("utf-8"))
+    relative = yaml.safe_load((FOLDER / "relative.yaml").read_text("utf-8"))
     grammar = Grammar({**book["slots"], **book["plus"]}, chance)
-    records: list[Record] = []
-    for section, label in (("attack", "attack"), ("benign", "benign"), ("benign2", "benign")):
+    records = [
+        *_english(grammar, book, ("attack", "benign", "benign2"), english),
+        *_english(Grammar({**grammar.rules, **relative["slots"]}, chance), relative, ("attack", "benign"), english),
+    ]
+    for name in ("other_languages.yaml", "relative_languages.yaml"):
+        for language, labels in yaml.safe_load((FOLDER / name).read_text("utf-8")).items():
+            for label, templates in labels.items():
+                drawn = (templates[n % len(templates)] for n in range(others * len(templates)))
+                texts = dict.fromkeys(_carry(grammar, template, label) for template in drawn)
+                records += (Record(text, label, f"own:{language}:{label}", lang=language) for text in texts)
+    return [*records, *_interfaces(chance, 3 * others)]
+
+
+def _interfaces(chance: random.Random, many: int) -> Iterator[Record]:
+    """Yield translation files of user interfaces, so many in each language."""
+    strings = yaml.safe_load((FOLDER / "interface.yaml").read_text("utf-8"))
+    keys = strings.pop("keys")
+    for language, texts in strings.items():
+        for _ in range(many):
+            chosen = chance.sample(texts, chance.randint(3, 14))
+            lines = (f'  "{chance.choice(keys)}{chance.choice(("", "Title", "Text"))}": "{text}"' for text in chosen)
+            yield Record(",\n".join(lines), "benign", f"own:{language}:benign", lang=language)
+
+
+def _english(
+    grammar: Grammar, book: Mapping[str, Mapping[str, Sequence[str]]], sections: Sequence[str], many: int
+) -> Iterator[Record]:
+    """Yield the texts of the sections of a book, family by family."""
+    for section in sections:
+        label = section.rstrip("2")
         for family, templates in book[section].items():
-            wanted = max(english, (14 if label == "attack" else 6) * len(templates))
-            texts = {_vary(grammar.expand(templates[n % len(templates)]), chance): None for n in range(wanted)}
-            records += (Record(text, label, f"own:en:{label}:{family}", lang="en") for text in texts)
-    for language, labels in languages.items():
-        for label, templates in labels.items():
-            texts = {
-                _carry(grammar, templates[n % len(templates)], label): None for n in range(others * len(templates))
-            }
-            records += (Record(text, label, f"own:{language}:{label}", lang=language) for text in texts)
-    return records
+            wanted = max(many, (14 if label == "attack" else 6) * len(templates))
+            texts = dict.fromkeys(
+                _vary(grammar.expand(templates[n % len(templates)]), grammar.chance) for n in range(wanted)
+            )
+            yield from (Record(text, label, f"own:en:{label}:{family}", lang="en") for text in texts)
 
 
 def _vary(text: str, chance: random.Random) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sidecar.core.transforms.reading import Sign, rewrite
-from sidecar.core.transforms.words import WORDS
+from sidecar.core.transforms.vocabulary import VOCABULARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +25,19 @@ SIGNS = (
     Sign(f"(?:{_VERBS})(?:{_OBJECTS})(?:{_OBJECTS}|{_NOUNS}|of)"),
     Sign(f"(?:previous|prior|system|your|initial|above|secret|hidden)(?:{_NOUNS})"),
     *(Sign(f"[a-z]{{3}}{pair}[a-z]{{3}}") for pair in _PAIRS.split() if len(pair) > 5 and pair != "yourself"),
+    # Longer than any word but a few; German ones stay whole, since no English words cover them.
+    Sign("[a-z]{22}"),
 )
-_LONG = re.compile(r"[A-Za-z]{8,}")
-_LONGEST_WORD = max(map(len, WORDS))
+_RUN = re.compile(r"[A-Za-z]{5,}")
+# Among words that are written apart, only a run that is longer than most of them is looked at; where the better half of
+# a text is such runs, every one is.
+_LONG, _SHORT = 14, 5
+_LONGEST_WORD = 16
+# What a piece costs: the fewest known words win, and letters that belong to none of them cost more than any word.
+_KNOWN, _TWO, _ONE = 1.0, 1.4, 2.2
+_UNKNOWN, _UNKNOWN_LETTER = 2.5, 1.0
+# Of a run that is parted, so much stands in known words of three letters or more.
+_COVERED = 2 / 3
 
 
 def undo(text: str) -> Reading | None:
@@ -35,8 +46,13 @@ def undo(text: str) -> Reading | None:
 
 
 def _edits(text: str) -> Iterator[Edit]:
-    for found in _LONG.finditer(text):
+    runs = list(_RUN.finditer(text))
+    long = sum(found.end() - found.start() for found in runs if found.end() - found.start() >= _LONG)
+    least = _SHORT if 2 * long > len(text) else _LONG
+    for found in runs:
         start = found.start()
+        if found.end() - start < least:
+            continue
         for word in _words(found[0]):
             if start > found.start():
                 yield start, start, " "
@@ -44,24 +60,36 @@ def _edits(text: str) -> Iterator[Edit]:
 
 
 def _words(run: str) -> list[str]:
-    """Part a run into known words, the longest first; what is left between them is a word, too.
+    """Part a run at the least cost; what is between known words is a word, too.
 
     A run of which known words cover less than two thirds stays whole.
     """
     lowered = run.lower()
+    known = _known()
+    # The least cost up to each place, where its last piece begins, and whether that piece is a known word.
+    best: list[tuple[float, int, bool]] = [(0.0, 0, True)]
+    for end in range(1, len(run) + 1):
+        cost, begin, is_word = best[-1]
+        letter = _UNKNOWN_LETTER if not is_word and end > 1 else _UNKNOWN + _UNKNOWN_LETTER
+        choice = (cost + letter, begin if not is_word and end > 1 else end - 1, False)
+        for start in range(max(0, end - _LONGEST_WORD), end):
+            if lowered[start:end] in known:
+                worth = best[start][0] + (_KNOWN if end - start > 2 else _TWO if end - start == 2 else _ONE)
+                if worth <= choice[0]:
+                    choice = (worth, start, True)
+        best.append(choice)
     words: list[str] = []
-    known = start = unknown = 0
-    while start < len(run):
-        longest = min(start + _LONGEST_WORD, len(run))
-        end = next((end for end in range(longest, start + 1, -1) if lowered[start:end] in WORDS), 0)
-        if not end:
-            start += 1
-            continue
-        if unknown < start:
-            words.append(run[unknown:start])
+    covered, end = 0, len(run)
+    while end:
+        _, start, is_word = best[end]
         words.append(run[start:end])
-        known += end - start if end - start > 2 else 0
-        start = unknown = end
-    if unknown < len(run):
-        words.append(run[unknown:])
-    return words if 3 * known >= 2 * len(run) else [run]
+        covered += end - start if is_word and end - start > 2 else 0
+        end = start
+    return words[::-1] if covered >= _COVERED * len(run) else [run]
+
+
+@cache
+def _known() -> frozenset[str]:
+    """Return the vocabulary with the forms of its longer words; worked out for the first text that needs it."""
+    forms = {word + ending for word in VOCABULARY if len(word) > 3 for ending in ("s", "ed", "ing", "ly")}
+    return frozenset({"a", "i", *VOCABULARY}) | forms
