@@ -55,11 +55,12 @@ def gateway(
       sidecar gateway --upstream https://llm.example.com --policy ./policy.yaml
       sidecar gateway --rules ./rules --rules-watch
     """
-    options = Options(rules=rules, policy=policy)
-    snapshot = load_snapshot(options)
-
     def say(line: str) -> None:
         click.secho(f"  {line}", dim=True, err=True)
+
+    say("starting the filter, its workers and Envoy …")
+    options = Options(rules=rules, policy=policy)
+    snapshot = load_snapshot(options)
 
     async def main(arriving: Delivery) -> None:
         stop = asyncio.Event()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sidecar.core.coding import coding_of
-from sidecar.core.schemas import Schema, request_schema, response_schema
+from sidecar.core.schemas import JSON_REQUEST, Schema, request_schema, response_schema
 from sidecar.errors import BodyTooLarge, MalformedBody, UnsupportedContent
 
 if TYPE_CHECKING:
@@ -47,6 +47,20 @@ def require_length(headers: HeadersEvent, limit: int) -> None:
     for value in values:
         if int(value) > limit:
             raise BodyTooLarge(f"{int(value)} bytes where the policy allows {limit}")
+
+
+def require_body(headers: HeadersEvent, path: str) -> None:
+    """Refuse a request that ends with its headers although its API takes nothing but JSON.
+
+    Args:
+        headers: the request's headers.
+        path: its path.
+
+    Raises:
+        MalformedBody: the body is missing.
+    """
+    if headers.get(":method") == "POST" and request_schema(path).name != JSON_REQUEST.name:
+        raise MalformedBody("the body is empty where the API expects JSON")
 
 
 def require_readable(headers: HeadersEvent, lane: Lane) -> str:

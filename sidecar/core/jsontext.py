@@ -56,7 +56,7 @@ def decode(body: bytes) -> Any:
     except RecursionError:
         raise too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedBody(f"the body is not JSON in UTF-8 (RFC 8259): {_where(error)}") from None
+        raise MalformedBody(f"the body is not JSON in UTF-8 (RFC 8259): {_where(error, body)}") from None
 
 
 def require_distinct_keys(body: bytes, count: int) -> None:
@@ -86,8 +86,12 @@ def too_deep() -> BodyTooLarge:
     return BodyTooLarge(f"the JSON is nested deeper than {DEPTH_LIMIT} levels")
 
 
-def _where(error: Exception) -> str:
+def _where(error: Exception, body: bytes) -> str:
     """Keep the position and drop the rest: a parser's message may quote the body."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as undecodable:  # msgspec counts from the string's beginning
+        return f"byte {undecodable.start}"
     found = re.search(r"\((?:byte|position) (\d+)\)|position (\d+)", str(error))
     return f"byte {found[1] or found[2]}" if found else "it ends too early"
 

@@ -192,8 +192,13 @@ class Transaction:
         # A compressed answer would have to be inflated chunk by chunk; every server can answer without coding.
         accepted = (("accept-encoding", "identity"),) if event.get("accept-encoding") else ()
         side.edits = HeaderEdits(accepted, removed)
-        if (refused := self._choose_modes(has_body=not event.end)) or event.end:
-            return refused or (self._probe(side, b"") if self._path == SELFTEST_PATH else [side.continue_headers()])
+        if refused := self._choose_modes(has_body=not event.end):
+            return refused
+        if event.end and self._path == SELFTEST_PATH:
+            return self._probe(side, b"")
+        if event.end:
+            body_format.require_body(event, self._path)
+            return [side.continue_headers()]
         side.coding = body_format.require_readable(event, self._filter.lane)
         return self._await_body(side)
 

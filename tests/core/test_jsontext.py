@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sidecar.core import jsontext
 from sidecar.core.decide import apply_edits
 from sidecar.core.jsontext import edit_strings, escape_pointer, locate, parse
-from sidecar.errors import EngineError
+from sidecar.errors import EngineError, MalformedBody
 from sidecar.model import Edit
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -105,3 +106,15 @@ def test_edit_past_the_end_is_an_error():
 def test_locate_finds_literals():
     """Spans include the quotes."""
     assert locate(b'{"a": [ 1,"b"]}', {"/a/1"}) == {"/a/1": (10, 13)}
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [(b'{"a": tru}', "byte 10"), (b'{"a": "b\xff"}', "byte 8"), (b'{"a": ', "it ends too early")],
+)
+def test_a_fault_is_named_by_its_place_in_the_body(body, place):
+    """The place is counted from the body's beginning, also where a string's bytes are no UTF-8."""
+    with pytest.raises(MalformedBody) as caught:
+        jsontext.decode(body)
+
+    assert str(caught.value).endswith(place)

@@ -122,9 +122,10 @@ def test_bad_body_is_refused_unseen_by_the_upstream(client, gateway, name):
     assert client.post(CHAT, content=chat("still there?"), headers=JSON).status_code == 200
 
 
-def test_empty_body_is_refused(client, gateway):
+@pytest.mark.parametrize("content", [iter([b""]), b""], ids=["chunked", "declared"])
+def test_empty_body_is_refused(client, gateway, content):
     """A POST of nothing as JSON is no JSON."""
-    answer = client.post(CHAT, content=iter([b""]), headers=JSON)
+    answer = client.post(CHAT, content=content, headers=JSON)
 
     assert answer.status_code == 400
     assert gateway.demo.bodies == []
