@@ -55,6 +55,7 @@ def gateway(
       sidecar gateway --upstream https://llm.example.com --policy ./policy.yaml
       sidecar gateway --rules ./rules --rules-watch
     """
+
     def say(line: str) -> None:
         click.secho(f"  {line}", dim=True, err=True)
 
