@@ -10,7 +10,7 @@ from sidecar.adapters._pb import filter_pb2 as pb
 from sidecar.adapters.credentials import Guard, to_credentials, to_rpc_error
 from sidecar.adapters.forward import Forwarder, forward
 from sidecar.adapters.guard_stream import guard_stream
-from sidecar.adapters.messages import to_response
+from sidecar.adapters.messages import to_batch, to_bytes
 from sidecar.adapters.rpc import Call, Method, RpcError, Shape, Status
 from sidecar.core.filter import Filter, Filters
 from sidecar.core.gatekeeper import Admission
@@ -52,43 +52,44 @@ class FilterService:
             Method(_SERVICE + "Forward", Shape.SERVER_STREAM, pb.ForwardRequest, pb.ForwardResponse, self.forward),
         ]
 
-    def check(self, request: pb.CheckRequest, call: Call) -> pb.CheckResponse | Awaitable[pb.CheckResponse]:
+    def check(self, request: pb.CheckRequest, call: Call) -> bytes | Awaitable[bytes]:
         """Inspect one text or message."""
         admission, scope = self._admit(call, request.scope)
-        snapshot = self._snapshot()
-        if _waits(snapshot, scope):
-            return self._until_done(admission, asyncio.to_thread(_check, snapshot, request, scope))
+        check = self._snapshot().filter(scope.application, scope.route)
+        # What may wait for another process, such as the one of the NER model, does so in a thread.
+        if check.lane.waits:
+            return self._until_done(admission, asyncio.to_thread(_check, check, request, scope))
         try:
-            return _check(snapshot, request, scope)
+            return _check(check, request, scope)
         finally:
             self._leave(admission)
 
-    def check_batch(
-        self, request: pb.CheckBatchRequest, call: Call
-    ) -> pb.CheckBatchResponse | Awaitable[pb.CheckBatchResponse]:
+    def check_batch(self, request: pb.CheckBatchRequest, call: Call) -> bytes | Awaitable[bytes]:
         """Inspect many in one call."""
         if len(request.requests) > BATCH_LIMIT:
             raise RpcError(Status.INVALID_ARGUMENT, f"more than {BATCH_LIMIT} requests in a batch; send several")
         admission, shared = self._admit(call, request.scope)
-        snapshot = self._snapshot()
-        asked = [
-            (snapshot, item, self._own(item.scope, shared) if item.HasField("scope") else shared)
-            for item in request.requests
-        ]
-        if any(_waits(snapshot, scope) for _, _, scope in asked):
+        filter_of = self._snapshot().filter
+        common = filter_of(shared.application, shared.route)
+        asked: list[tuple[Filter, pb.CheckRequest, pb.Scope]] = []
+        for item in request.requests:
+            if item.HasField("scope"):
+                own = self._own(item.scope, shared)
+                asked.append((filter_of(own.application, own.route), item, own))
+            else:
+                asked.append((common, item, shared))
+        if any(check.lane.waits for check, _, _ in asked):
             return self._until_done(admission, _check_side_by_side(asked))
         try:
-            return pb.CheckBatchResponse(responses=[_check(*each) for each in asked])
+            return to_batch([_check(*each) for each in asked])
         finally:
             self._leave(admission)
 
-    async def check_stream(
-        self, requests: AsyncIterator[pb.CheckRequest], call: Call
-    ) -> AsyncIterator[pb.CheckResponse]:
+    async def check_stream(self, requests: AsyncIterator[pb.CheckRequest], call: Call) -> AsyncIterator[bytes]:
         """Inspect many over one stream; each text is admitted by itself, so that rates hold on streams too."""
         async for request in requests:
             answer = self.check(request, call)
-            yield answer if isinstance(answer, pb.CheckResponse) else await answer
+            yield answer if isinstance(answer, bytes) else await answer
 
     async def guard_stream(
         self, requests: AsyncIterator[pb.GuardRequest], call: Call
@@ -150,19 +151,16 @@ class FilterService:
         return pb.Scope(application=shared.application, route=scope.route, conversation=scope.conversation)
 
 
-def _waits(snapshot: Filters, scope: pb.Scope) -> bool:
-    """Tell whether inspecting may wait for another process, such as the one of the NER model."""
-    return snapshot.filter(scope.application, scope.route).lane.waits
-
-
-async def _check_side_by_side(asked: Sequence[tuple[Filters, pb.CheckRequest, pb.Scope]]) -> pb.CheckBatchResponse:
+async def _check_side_by_side(asked: Sequence[tuple[Filter, pb.CheckRequest, pb.Scope]]) -> bytes:
     """Inspect in threads, so that what waits, waits together and is batched."""
-    return pb.CheckBatchResponse(responses=await asyncio.gather(*(asyncio.to_thread(_check, *each) for each in asked)))
+    return to_batch(await asyncio.gather(*(asyncio.to_thread(_check, *each) for each in asked)))
 
 
-def _check(snapshot: Filters, request: pb.CheckRequest, scope: pb.Scope) -> pb.CheckResponse:
+def _check(check: Filter, request: pb.CheckRequest, scope: pb.Scope) -> bytes:
+    """Inspect one text or message and return the answer, serialised."""
     target = request.target or "request.user"
-    check = snapshot.filter(scope.application, scope.route).of_exchange(scope.conversation)
+    if check.lane.keyring is not None:
+        check = check.of_exchange(scope.conversation)
     if request.WhichOneof("content") == "body":
         direction = target.partition(".")[0]
         if direction not in ("request", "response"):
@@ -170,11 +168,9 @@ def _check(snapshot: Filters, request: pb.CheckRequest, scope: pb.Scope) -> pb.C
         schema = request_schema(scope.route) if direction == "request" else response_schema(scope.route)
         outcome = check.check_body(request.body, schema, direction)
         masked = outcome.decision.verdict is Verdict.MASK
-        return to_response(
-            outcome.decision, id_=request.id, body=outcome.body if masked else b"", decision_id=outcome.id
-        )
+        return to_bytes(outcome.decision, id_=request.id, body=outcome.body if masked else b"", decision_id=outcome.id)
     if target not in TARGETS:
         raise RpcError(Status.INVALID_ARGUMENT, f"unknown `target`; known: {', '.join(TARGETS)}")
     answer = check.check_text(request.text, target)
     masked = answer.decision.verdict is Verdict.MASK
-    return to_response(answer.decision, id_=request.id, text=answer.text if masked else "", decision_id=answer.id)
+    return to_bytes(answer.decision, id_=request.id, text=answer.text if masked else "", decision_id=answer.id)

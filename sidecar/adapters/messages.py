@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sidecar.adapters._pb import filter_pb2 as pb
 from sidecar.model import Decision, Finding, Verdict
 
@@ -26,6 +28,56 @@ def to_finding(finding: Finding) -> pb.Finding:
         target=finding.segment.target,
         verdict=_VERDICTS[finding.verdict],
     )
+
+
+# Answers to clean texts, serialised, by the revision of the rules; few revisions live at once.
+_CLEAN: dict[str, bytes] = {}
+_CLEAN_KEPT = 64
+
+
+def to_bytes(decision: Decision, *, id_: str = "", text: str = "", body: bytes = b"", decision_id: str = "") -> bytes:
+    """Return what `to_response` returns, serialised; the answer to a clean text is prepared."""
+    if decision.verdict is not Verdict.ALLOW or decision.findings or decision.score or decision.reason or text or body:
+        message = to_response(decision, id_=id_, text=text, body=body, decision_id=decision_id)
+        return message.SerializeToString()
+    clean = _CLEAN.get(decision.revision)
+    if clean is None:
+        if len(_CLEAN) >= _CLEAN_KEPT:
+            _CLEAN.clear()
+        clean = _CLEAN[decision.revision] = to_response(decision).SerializeToString()
+    # Fields may stand in any order: messages that are put one after the other are one message.
+    return clean + _string(_ID_TAG, id_) + _string(_DECISION_TAG, decision_id)
+
+
+def to_batch(responses: Iterable[bytes]) -> bytes:
+    """Return a serialised `CheckBatchResponse` of serialised responses."""
+    return b"".join([part for response in responses for part in (_RESPONSE_TAG, _varint(len(response)), response)])
+
+
+def _tag(field: int) -> bytes:
+    """Return what stands before a field that is bytes of a length."""
+    return bytes([field << 3 | 2])
+
+
+_ID_TAG = _tag(pb.CheckResponse.ID_FIELD_NUMBER)
+_DECISION_TAG = _tag(pb.CheckResponse.DECISION_ID_FIELD_NUMBER)
+_RESPONSE_TAG = _tag(pb.CheckBatchResponse.RESPONSES_FIELD_NUMBER)
+
+
+def _string(tag: bytes, text: str) -> bytes:
+    data = text.encode()
+    return tag + _varint(len(data)) + data if data else b""
+
+
+def _varint(number: int) -> bytes:
+    if number <= 0x7F:
+        return bytes((number,))
+    digits = bytearray()
+    while number > 0x7F:
+        digits.append(number & 0x7F | 0x80)
+        number >>= 7
+    digits.append(number)
+    return bytes(digits)
 
 
 def to_response(

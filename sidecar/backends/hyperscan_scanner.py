@@ -40,31 +40,38 @@ class HyperscanScanner:
 
     def scan(self, text: str) -> list[int]:
         """Return the ids of the gates that fire in `text`."""
-        try:
-            data = text.encode()
-        except UnicodeEncodeError:
-            raise ScannerError("the scan failed: a lone surrogate is no text") from None
-        return self.scan_bytes(data)
+        return self.scan_bytes(encode(text))
 
     def scan_bytes(self, data: bytes) -> list[int]:
         """Return the ids of the gates that fire in a text given as valid UTF-8; others give undefined answers."""
         fired: list[int] = []
-        append = fired.append
-
-        def on_match(index: int, _start: int, _end: int, _flags: int, _context: object) -> None:
-            append(index)
-
         local = self._local
         try:
             scratch = local.scratch
         except AttributeError:
             scratch = local.scratch = hyperscan.Scratch(self._database)
         try:
-            self._database.scan(data, on_match, scratch=scratch)
+            self._database.scan(data, _on_match, context=fired, scratch=scratch)
         except hyperscan.HyperscanError as error:
             raise ScannerError(f"the scan failed: {type(error).__name__}") from None
         ids = self._ids
-        return fired if ids is None else [ids[index] for index in fired]
+        return fired if ids is None or not fired else [ids[index] for index in fired]
+
+
+def _on_match(index: int, _start: int, _end: int, _flags: int, fired: list[int]) -> None:
+    fired.append(index)
+
+
+def encode(text: str) -> bytes:
+    """Return a text as UTF-8.
+
+    Raises:
+        ScannerError: it holds a lone surrogate, which is no text.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ScannerError("the scan failed: a lone surrogate is no text") from None
 
 
 def engine_version() -> str:

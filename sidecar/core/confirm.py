@@ -43,6 +43,15 @@ class Plan(msgspec.Struct, frozen=True):
     recognizer_gates: Mapping[int, tuple[int, int]]
     recognizers: tuple[Recognizer, ...]
     entities: frozenset[str] | None = None
+    _gates: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Work out once which gates trigger anything."""
+        msgspec.structs.force_setattr(self, "_gates", frozenset((*self.candidates, *self.recognizer_gates)))
+
+    def asks(self, fired: Sequence[int]) -> bool:
+        """Say whether one of the gates that fired triggers anything."""
+        return not self._gates.isdisjoint(fired)
 
 
 def confirm(hits: Sequence[Hits], plans: Mapping[str, Plan]) -> list[Finding]:
@@ -58,9 +67,12 @@ def confirm(hits: Sequence[Hits], plans: Mapping[str, Plan]) -> list[Finding]:
     Raises:
         RecognizerError: a recognizer could not inspect a text in full.
     """
+    asked = [hit for hit in hits if hit.exceeded or plans[hit.view.segment.target].asks(hit.gates)]
+    if not asked:
+        return []  # all that fired are anchors of the score, which looks for itself
     findings: list[Finding] = []
     allowance = Allowance.of(hits)
-    for hit in hits:
+    for hit in asked:
         plan = plans[hit.view.segment.target]
         findings.extend(_confirm_rules(hit, plan, allowance))
         if hit.exceeded or allowance.spent:

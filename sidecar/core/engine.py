@@ -205,9 +205,10 @@ class Engine:
             findings += find_split(segments, partial(self._find, lane=lane), findings, fresh)
         pseudonyms = lane.pseudonyms
         lookout = lane.lookout + recall
-        if not hits and not findings and not lane.sanitises and not lookout.concerns(segments):
+        scores = score(hits, findings, self.weigh) if hits or findings else []
+        is_quiet = not findings and not scores and not lane.sanitises and (not hits or pseudonyms is None)
+        if is_quiet and not lookout.concerns(segments):
             return self._clean if pseudonyms is None else restored(self._clean, segments, pseudonyms)
-        scores = score(hits, findings, self.weigh)
         if lookout is not NOTHING:
             findings = lookout.keep(findings) + lookout.find(segments) + lookout.measure(segments)
         if pseudonyms is None:

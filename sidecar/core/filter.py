@@ -22,6 +22,7 @@ from sidecar.model import TARGETS, Decision, Segment, Verdict
 
 # The rule named where a length limit was passed.
 LIMIT_RULE = "limits.exceeded"
+_DIRECTIONS = {target: target.partition(".")[0] for target in TARGETS}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -175,10 +176,10 @@ class Filter:
         Raises:
             ValueError: the target is unknown.
         """
-        if target not in TARGETS:
+        direction = _DIRECTIONS.get(target)
+        if direction is None:
             raise ValueError(f"unknown target; known: {', '.join(TARGETS)}")
         begin = self._observer.clock()
-        direction = target.partition(".")[0]
         try:
             self._require_length(len(text), self.lane.text_limit, "code points")
             mark = self._observer.mark()
@@ -189,7 +190,7 @@ class Filter:
         except EngineError as error:
             decision = self.fail(error, direction)
         decision, id_ = self.record(decision, text, direction=direction, schema_name="text", begin=begin)
-        return Answer(decision, apply_edits(text, decision.edits), id_)
+        return Answer(decision, apply_edits(text, decision.edits) if decision.edits else text, id_)
 
     def check_body(self, body: bytes, schema: Schema, direction: str, recall: Lookout = NOTHING) -> Outcome:
         """Check one message body.

@@ -82,7 +82,10 @@ def bounds_of(segment: Segment) -> Bounds:
 
 def normalise(segments: Sequence[Segment]) -> list[View]:
     """Return the first views of all segments: the text itself and, outside ASCII, its folded form."""
-    return [view for segment in segments for view in _with_folded(View(segment.text, segment))]
+    views: list[View] = []
+    for segment in segments:
+        views += _with_folded(View(segment.text, segment))
+    return views
 
 
 def reveal(view: View, fired: frozenset[str], bounds: Bounds) -> tuple[list[View], bool]:

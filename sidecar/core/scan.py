@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -113,16 +112,16 @@ def scan(views: Sequence[View], scanner: Scanner, signs: Signs) -> list[Hits]:
     """
     hits: list[Hits] = []
     bounds: dict[int, Bounds] = {}
-    waiting = deque(views)
-    while waiting:
-        view = waiting.popleft()
+    waiting = list(views)
+    for view in waiting:  # what comes out is waiting, too, and is met at the end
         gates = scanner.scan(view.text)
+        if not gates:
+            continue
         exceeded = False
         if not signs.keys().isdisjoint(gates):
             left = bounds.setdefault(id(view.segment), bounds_of(view.segment))
             fired = frozenset(name for gate in gates for name in signs.get(gate, ()))
             revealed, exceeded = reveal(view, fired, left)
             waiting.extend(revealed)
-        if gates:
-            hits.append(Hits(view, gates, exceeded))
+        hits.append(Hits(view, gates, exceeded))
     return hits

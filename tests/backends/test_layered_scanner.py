@@ -1,4 +1,4 @@
-"""Two databases answer as one: checked against the reference scanner."""
+"""Several databases answer as one: checked against the reference scanner."""
 
 import random
 
@@ -20,6 +20,10 @@ GATES = [
     Gate(r"\d{2}", literal=False),
     Gate("игнор"),
     Gate(r"[^\x00-\x7f] ?[а-я]", literal=False),
+    Gate(r"[a-z]-[a-z]", literal=False),
+    Gate(r"[a-z0]{16}", literal=False, caseless=False),
+    Gate(r"[a-z] [a-z] ", literal=False),
+    Gate(r"\xd0[\x80-\xbf]", literal=False, bytewise=True, caseless=False),
 ]
 
 
@@ -30,19 +34,36 @@ GATES = [
         (r"a[0-9]+b", "digit"),
         (r"(?:1|2[0-9])", "digit"),
         (r"\d", "digit"),
-        (r"(?:a|5)", "any"),
-        (r"[0-9]*", "any"),
-        (r"[0-9]{0,3}x", "any"),
-        (r"[0-9a]", "any"),
-        (r"[^0-9]", "any"),
-        (r"(?P<broken", "any"),
-        (r"(?=[0-9])x", "any"),
+        (r"(?:a|5)", "shape"),
+        (r"[0-9]*", "shape"),
+        (r"[0-9]{0,3}x", "shape"),
+        (r"[0-9]{0,3}xy", "word"),
+        (r"(?:[0-9]{0,3}xy|z)", "shape"),
+        (r"[a-z][Xx][yY]", "word"),
+        (r"[0-9a]", "shape"),
+        (r"[^0-9]", "shape"),
+        (r"(?P<broken[", "shape"),
+        (r"(?=[0-9])x", "shape"),
         (r"[^\x00-\x7f] x", "foreign"),
-        (r"[^\x00-\x7e]", "any"),
+        (r"[^\x00-\x7e]", "shape"),
         (r"игнор\s+x", "foreign"),
         (r"[а-я]{3}", "foreign"),
-        (r"[а-яa]", "any"),
-        (r"é?x", "any"),
+        (r"[а-яa]", "shape"),
+        (r"é?x", "shape"),
+        (r"[a-z]</?[a-z]", "symbol"),
+        (r"[<>&]", "symbol"),
+        (r"[<a]", "shape"),
+        (r"\x1b\[", "symbol"),
+        (r"[a-z][\t ][a-z]", "shape"),
+        (r"[A-Za-z0-9+/_-]{16}", "run"),
+        (r"[A-Za-z0-9+/_-]{15}", "shape"),
+        (r"\b[a-f]{8}(?:[0-9]{4}x){2}", "run"),
+        (r"[a-f]{8} [a-f]{8}", "shape"),
+        (r"(?:[a-f]{20}|[a-f]{12}[0-9]{4})", "run"),
+        (r"(?:[a-f]{20}|[a-f]{12})", "shape"),
+        (r"(?:[a-f]{16} ){2}", "run"),
+        (r"(?:[a-f]{16} ){0,2}", "shape"),
+        (r"(?:[a-f]{8} [a-f]{8}){2}", "shape"),
     ],
 )
 def test_layers_of_shapes(expression, expected):
@@ -53,11 +74,11 @@ def test_layers_of_shapes(expression, expected):
 @pytest.mark.parametrize(
     ("gate", "expected"),
     [
-        (Gate(r"\d", literal=False, unicode=True), "any"),
-        (Gate(r"\xe2\x80", literal=False, bytewise=True), "any"),
-        (Gate("ignore"), "any"),
+        (Gate(r"\d", literal=False, unicode=True), "word"),
+        (Gate(r"\xe2\x80", literal=False, bytewise=True), "foreign"),
+        (Gate("ignore"), "word"),
         (Gate("игнор"), "foreign"),
-        (Gate("7up"), "any"),
+        (Gate("7up"), "word"),
     ],
 )
 def test_layers_of_other_gates(gate, expected):
@@ -65,7 +86,7 @@ def test_layers_of_other_gates(gate, expected):
     assert expected == layer_of(gate)
 
 
-@given(st.text(alphabet="ab xy-0123ignore7upигнорé", max_size=40))
+@given(st.text(alphabet="ab xy-0123ignore7upигнорé", max_size=60))
 def test_layers_answer_as_one(text):
     """The same gates fire, as sets."""
     assert set(ReScanner(GATES).scan(text)) == set(SCANNER.scan(text))
@@ -82,7 +103,22 @@ def test_shipped_gates_answer_as_one_database(snapshot):
     source = random.Random(3)
     for _ in range(25):
         parts = source.choices(
-            ["12", "4111-1111", "a1", "é", "中", " ", "-", ".", "0x1f", *source.choices(literals, k=6)], k=12
+            [
+                "12",
+                "4111-1111",
+                "a1",
+                "é",
+                "中",
+                " ",
+                "-",
+                ".",
+                "0x1f",
+                "<b>",
+                "x" * 17,
+                "i g n o r e ",
+                *source.choices(literals, k=6),
+            ],
+            k=12,
         )
         text = "".join(parts)
 

@@ -273,4 +273,6 @@ async def test_checks_under_full_do_not_hold_the_loop():
         ticks += 1
 
     assert ticks > 5
-    assert [answer.text for answer in task.result().responses] == ["My name is <PERSON> and I live in Toronto."] * 3
+    assert [answer.text for answer in pb.CheckBatchResponse.FromString(task.result()).responses] == [
+        "My name is <PERSON> and I live in Toronto."
+    ] * 3

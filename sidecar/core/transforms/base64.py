@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ASCII_GROUP = "[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
 SIGNS = (
     Sign(f"(?:{_ASCII_GROUP}){{4}}", caseless=False),
-    Sign("[A-Za-z0-9+/_-]{40}"),  # text in other scripts
+    Sign("[A-Za-z0-9+/_-]{40}", caseless=False),  # text in other scripts
     Sign("H4sI", literal=True, caseless=False),  # gzip
 )
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}(?:\r?\n[ \t]*[A-Za-z0-9+/_-]{4,}={0,2})*|[A-Za-z0-9+/]{12,}=")

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
     from sidecar.core.transforms.reading import Edit, Reading
 
+# Both cases are spelled out: a class without regard to case is one that Hyperscan has no fast machine for.
+_HEX = "[0-9A-Fa-f]"
 SIGNS = (
-    Sign("(?:[2-7][0-9a-f]){8}"),  # printable ASCII
-    Sign("[0-9a-f]{40}"),
-    Sign(r"(?:[0-9a-f]{2}[ ,:\n-]){6}"),
+    Sign(f"(?:[2-7]{_HEX}){{8}}", caseless=False),  # printable ASCII
+    Sign(f"{_HEX}{{40}}", caseless=False),
+    Sign(f"(?:{_HEX}{{2}}[ ,:\\n-]){{6}}", caseless=False),
     Sign(r"0x[0-9a-f]{2}[ ,:\n]{1,2}0x[0-9a-f]{2}[ ,:\n]{1,2}0x"),
 )
 _RUN = re.compile(r"(?<![0-9a-zA-Z])(?:(?:0[xX])?[0-9a-fA-F]{2}[ ,:;\r\n-]{0,2}){6,}+")

@@ -14,14 +14,11 @@ if TYPE_CHECKING:
 
     from sidecar.core.transforms.reading import Edit, Reading
 
-_GAP = r"[^a-z0-9\n]"
+_GAP = r"[^A-Za-z0-9]{1,3}"
+# Both cases are spelled out: a class without regard to case is one that Hyperscan has no fast machine for.
 SIGNS = (
-    Sign(r"[ \t][a-z] [a-z] [a-z] [a-z] "),
-    Sign(r"^[a-z] [a-z] [a-z] [a-z] "),
-    Sign(f"[a-z]{_GAP}[a-z]{_GAP}[a-z]{_GAP}[a-z]{_GAP}"),
+    Sign(f"[A-Za-z]{_GAP}[A-Za-z]{_GAP}[A-Za-z]{_GAP}[A-Za-z][^A-Za-z0-9]", caseless=False),
     Sign(r"[^\x00-\x7f][ .-][^\x00-\x7f][ .-][^\x00-\x7f][ .-][^\x00-\x7f][ .-]"),
-    Sign(r"[a-z]\n[a-z]\n[a-z]\n[a-z]\n"),
-    Sign(r"[a-z][^a-z0-9]{2,3}[a-z][^a-z0-9]{2,3}[a-z][^a-z0-9]{2,3}[a-z][^a-z0-9]{2,3}"),
 )
 # One gap, again and again: letter, gap, any character, the same gap …; four letters at least.
 _LONG = re.compile(r"(?<![^\W_])([^\W_])([^\w]{1,3}|_)(?:(?:(?!\2)[^\n]|\s)\2){2,}\S(?![^\W_])")
