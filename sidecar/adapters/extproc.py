@@ -14,6 +14,7 @@ import msgspec
 from sidecar.adapters._pb import external_processor_pb2 as pb
 from sidecar.adapters.extproc_clean import prepared
 from sidecar.adapters.rpc import Method, Shape
+from sidecar.adapters.tracing import begin_trace
 from sidecar.core.api_errors import Fault
 from sidecar.core.entrance import Entrance
 from sidecar.core.exchange import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from sidecar.adapters.credentials import Guard
+    from sidecar.adapters.tracing import ExchangeTrace, Tracer
     from sidecar.adapters.rpc import Answer, Call, Metadata
     from sidecar.core.exchange import Direction
     from sidecar.core.filter import Filters
@@ -258,6 +260,7 @@ class ExternalProcessor:
         stream_limit: the most streams at once; the next one is answered with 503, as a gRPC error could fail open.
         guard: the perimeter for the HTTP clients behind Envoy; None: they are believed.
         refused: told why an exchange is refused where no rule, no policy and no perimeter did it.
+        tracer: begins a span for each exchange that is sampled; None for none.
     """
 
     def __init__(
@@ -269,7 +272,9 @@ class ExternalProcessor:
         stream_limit: int = STREAM_LIMIT,
         guard: Guard | None = None,
         refused: Callable[[str], None] | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
+        self._tracer = tracer
         self._guard = guard
         self._refused = refused or _uncounted
         self._snapshot = snapshot
@@ -304,10 +309,13 @@ class ExternalProcessor:
             return  # Envoy ended the exchange before it began
         event = to_event(first)
         entrance = self._entrance(call, event) if self._guard else None
+        trace = begin_trace(self._tracer, event) if self._tracer else None
         try:
-            async for answer in self._exchange(first, event, parts, call, entrance):
+            async for answer in self._exchange(first, event, parts, call, entrance, trace):
                 yield answer
         finally:
+            if trace:
+                trace.end(entrance.application if entrance else "")
             if entrance:
                 entrance.close()
 
@@ -318,6 +326,7 @@ class ExternalProcessor:
         parts: AsyncIterator[pb.ProcessingRequest],
         call: Call,
         entrance: Entrance | None,
+        trace: ExchangeTrace | None,
     ) -> AsyncIterator[Answer]:
         fault = entrance.receive(event) if entrance else None
         if self._streams > self._stream_limit:
@@ -327,9 +336,14 @@ class ExternalProcessor:
         caller = to_caller(first, settings)
         if entrance:
             caller = msgspec.structs.replace(caller, application=entrance.application)
-        transaction = self._begin(caller)
+        if trace:
+            trace.receive(event)
+            caller = msgspec.structs.replace(caller, headers=trace.headers)
+        transaction = self._begin(caller, trace)
         deadline = float(settings.get("deadline", DEADLINE_SECONDS))
         for action in transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline):
+            if trace:
+                trace.act(action)
             yield prepared(action) or to_response(action)
         coming: asyncio.Future[pb.ProcessingRequest | None] | None = None
         while True:
@@ -348,8 +362,12 @@ class ExternalProcessor:
             if request is None:
                 return
             event = to_event(request)
+            if trace:
+                trace.receive(event)
             fault = entrance.receive(event) if entrance else None
             for action in transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline):
+                if trace:
+                    trace.act(action)
                 yield prepared(action) or to_response(action)
 
     def _entrance(self, call: Call, event: Event) -> Entrance:
@@ -367,13 +385,23 @@ class ExternalProcessor:
             on_refusal=self._guard.refused,
         )
 
-    def _begin(self, caller: Caller) -> Transaction:
+    def _begin(self, caller: Caller, trace: ExchangeTrace | None) -> Transaction:
         report = functools.partial(self._report, caller) if self._report else None
+        if trace:
+            report = trace.report if report is None else _both(report, trace.report)
         return Transaction(self._snapshot().filter, caller, exchange_id=secrets.token_hex(8), report=report)
 
 
 _OVERLOADED = Fault(503, "overloaded", "The security filter is at its limit of open exchanges; try again.")
 _SLOW_CLIENT = Fault(408, "request_timeout", "The request's body stopped arriving.")
+
+
+def _both(*reports: Callable[[Direction, Schema, Decision], None]) -> Callable[[Direction, Schema, Decision], None]:
+    def report(direction: Direction, schema: Schema, decision: Decision) -> None:
+        for each in reports:
+            each(direction, schema, decision)
+
+    return report
 
 
 def _uncounted(reason: str) -> None:

@@ -8,10 +8,7 @@ from sidecar.core.api_errors import Fault
 from sidecar.core.exchange import BodyEvent, Event, HeadersEvent, TrailersEvent
 from sidecar.core.gatekeeper import Admission, Gatekeeper, Usage
 from sidecar.core.perimeter import Credentials, Refusal
-from sidecar.core.usage import UsageMeter, read_request
-
-# Media types whose answers come line by line.
-_STREAMED = ("text/event-stream", "application/x-ndjson", "application/stream+json")
+from sidecar.core.usage import UsageMeter, is_streamed, read_request
 
 
 class Entrance:
@@ -106,8 +103,7 @@ class Entrance:
 
     def _receive_answer(self, event: Event) -> None:
         if isinstance(event, HeadersEvent):
-            media = event.get("content-type").partition(";")[0].strip().lower()
-            self._meter = UsageMeter(is_streamed=media in _STREAMED)
+            self._meter = UsageMeter(is_streamed=is_streamed(event.get("content-type")))
         elif isinstance(event, BodyEvent) and self._meter is not None:
             self._meter.receive(event.data)
 

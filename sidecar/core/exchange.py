@@ -177,6 +177,7 @@ class Caller(msgspec.Struct, frozen=True):
         observe: whether the host ignores our answers (watch only).
         overridable: whether the host obeys `Continue.override`.
         guard_response: whether answers are inspected; a host that does not send them must say so.
+        headers: what is added to the request as it goes on, such as the trace that it belongs to.
     """
 
     application: str = ""
@@ -185,3 +186,4 @@ class Caller(msgspec.Struct, frozen=True):
     observe: bool = False
     overridable: bool = False
     guard_response: bool = True
+    headers: Headers = ()

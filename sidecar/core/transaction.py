@@ -191,7 +191,7 @@ class Transaction:
         removed = tuple(dict.fromkeys(name for name, _ in event.headers if name.startswith(_CONTROL_PREFIX)))
         # A compressed answer would have to be inflated chunk by chunk; every server can answer without coding.
         accepted = (("accept-encoding", "identity"),) if event.get("accept-encoding") else ()
-        side.edits = HeaderEdits(accepted, removed)
+        side.edits = HeaderEdits((*accepted, *self._caller.headers), removed)
         if refused := self._choose_modes(has_body=not event.end):
             return refused
         if event.end and self._path == SELFTEST_PATH:

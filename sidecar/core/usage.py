@@ -10,6 +10,7 @@ from sidecar.core.gatekeeper import Usage
 
 # A usage event is some hundred bytes; a line beyond this holds text, and is not kept for its usage.
 _LINE_LIMIT = 64 * 1024
+_STREAMED = ("text/event-stream", "application/x-ndjson", "application/stream+json")
 _MENTIONS = re.compile(rb'"usage|_count"|"tokens"')
 
 
@@ -68,6 +69,11 @@ class Asked(msgspec.Struct, frozen=True):
 
 _requests = msgspec.json.Decoder(_Request)
 _answers = msgspec.json.Decoder(_Answer)
+
+
+def is_streamed(content_type: str) -> bool:
+    """Tell whether an answer comes line by line."""
+    return content_type.partition(";")[0].strip().lower() in _STREAMED
 
 
 def read_request(body: bytes, path: str = "") -> Asked:
