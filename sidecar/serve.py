@@ -5,31 +5,25 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
-import hashlib
-import itertools
 import logging
 import os
-import secrets
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from sidecar import __version__
 from sidecar.adapters.admin import Admin
+from sidecar.adapters.credentials import Guard
 from sidecar.adapters.extproc import METHOD as EXT_PROC
 from sidecar.adapters.extproc import ExternalProcessor
 from sidecar.adapters.filter_service import FilterService
 from sidecar.adapters.forward import Forwarder
-from sidecar.adapters.record import Recorder
-from sidecar.app import Live, Options, Snapshot, load_files, ner_state
-from sidecar.backends.audit_keys import load_signer
-from sidecar.backends.audit_log import AuditLog, AuditSettings
+from sidecar.adapters.rpc import Method
+from sidecar.adapters.tracing import traced
+from sidecar.app import Live, Options, Snapshot, load_files
 from sidecar.backends.upstream import Upstreams
 from sidecar.backends.upstream_metrics import UpstreamMetrics
 from sidecar.delivery.keeper import Report
@@ -43,13 +37,12 @@ from sidecar.hosts.listen import Listen, TcpAddress
 from sidecar.hosts.ports import runtime_folder
 from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
 from sidecar.hosts.worker import Workload
+from sidecar.instruments import Instruments, Watching
 from sidecar.rules.upstreams import Forwarding, read_upstreams, single
 from sidecar.telemetry import Metrics
 
 _log = logging.getLogger(__name__)
 
-# Of thousands of faults the first ones are enough for a log; whoever pushed is told all.
-_FAULTS_SHOWN = 20
 _FACTORY = "sidecar.serve:workload"
 # Envoy knows the service by its own name; our messages have the same fields under ours.
 _ALIASES = {EXT_PROC.rpartition("/")[0].removeprefix("/"): "sidecar.extproc.v3.ExternalProcessor"}
@@ -62,8 +55,7 @@ class Settings(msgspec.Struct, frozen=True):
         options: rules and policy.
         upstream: URL of the upstream gateway, for `Forward`; empty for none.
         upstreams: the upstreams file, in place of `upstream`.
-        audit: folder of the audit log; None for no log.
-        audit_when_full: `block` or `drop`; see `AuditSettings`.
+        watching: audit log and traces.
         perimeter: the perimeter file; None: callers are believed.
         worker: which worker this is; each has a log of its own.
         ext_proc: what Envoy's configuration cannot say itself; see `sidecar.adapters.extproc.read_settings`.
@@ -73,8 +65,7 @@ class Settings(msgspec.Struct, frozen=True):
     options: Options = Options()
     upstream: str = ""
     upstreams: Path | None = None
-    audit: Path | None = None
-    audit_when_full: Literal["block", "drop"] = "block"
+    watching: Watching = Watching()
     perimeter: Path | None = None
     worker: int = 0
     ext_proc: dict[str, str] = {}
@@ -91,10 +82,8 @@ def workload(settings: Mapping[str, Any]) -> Workload:
         BundleError, ConfigError, ScannerError: rules or policy cannot be used.
     """
     given = msgspec.convert(settings, Settings, dec_hook=lambda kind, value: kind(value))
-    metrics = Metrics()
-    audit = _open_audit(given)
-    recorder = Recorder(metrics, _ids(given.worker), audit=audit, digest_key=_digest_key(given))
-    observer = ShadowingObserver(recorder)
+    instruments = Instruments(given.watching, given.worker)
+    observer = ShadowingObserver(instruments.recorder)
 
     def load(files: Mapping[str, bytes], observed: bool) -> Snapshot:
         snapshot = load_files(files, given.options, observer if observed else None)
@@ -104,25 +93,22 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     store = _open_store(given.delivery)
     begun = begin(given.delivery, given.options, load, store)
     live = Live(begun.snapshot)
-    listener = _Listener(metrics, audit)
-    _announce(metrics, live.current())
-    if begun.refused:
-        listener.rules_changed(Report("refused", faults=begun.refused), live.current())
-    perimeter = PerimeterKeeper(given.perimeter, metrics, recorder.refused) if given.perimeter else None
+    instruments.started(begun)
+    perimeter = _open_perimeter(given, instruments)
     guard = perimeter.guard if perimeter else None
     rules = RulesWorker(
-        given.delivery, given.options, live, observer, load=load, listener=listener, store=store, guard=guard
+        given.delivery, given.options, live, observer, load=load, listener=instruments, store=store, guard=guard
     )
     rules.adopt(begun)
-    upstreams = _open_upstreams(given, metrics)
-    forwarder = Forwarder(upstreams, guard, metrics.first_token_seconds.observe) if upstreams else None
+    instruments.watch_shadow(rules.shadow_report)
+    upstreams = _open_upstreams(given, instruments.metrics)
 
     async def renew_perimeter() -> None:
         try:
             if perimeter is not None:
                 await asyncio.to_thread(perimeter.reload)
         except SidecarError as error:
-            listener.rules_changed(Report("refused", faults=(str(error),)), live.current())
+            instruments.rules_changed(Report("refused", faults=(str(error),)), live.current())
             raise
 
     async def reload() -> None:
@@ -143,67 +129,37 @@ def workload(settings: Mapping[str, Any]) -> Workload:
         await rules.stop()
         if upstreams is not None:
             await upstreams.close()
-        if audit is not None:
-            audit.note("stop")
-            audit.close()
+        await asyncio.to_thread(instruments.close)
 
-    metrics.before_render(partial(_look, metrics, audit, rules))
-    if audit is not None:
-        audit.note("start", version=__version__, revision=live.current().bundle.rule_set.revision)
     return Workload(
-        methods=(
-            *FilterService(live.current, forwarder, guard).methods(),
-            *ExternalProcessor(live.current, given.ext_proc, guard=guard, refused=recorder.refused).methods(),
-            *rules.methods(),
-        ),
+        methods=(*_methods(given, instruments, live, guard, upstreams), *rules.methods()),
         revision=lambda: live.current().bundle.rule_set.revision,
         reload=reload,
         ask=ask,
         connect=rules.fleet.connect,
         start=start,
         close=close,
-        metrics=metrics.render,
+        metrics=instruments.metrics.render,
         aliases=_ALIASES,
     )
 
 
-def _look(metrics: Metrics, audit: AuditLog | None, rules: RulesWorker) -> None:
-    """Set what is counted where it happens."""
-    waiting, restarts = ner_state()
-    metrics.ner_queue.set(waiting)
-    metrics.ner_restarts.set(restarts)
-    if audit is not None:
-        metrics.set_audit(waiting=audit.waiting, dropped=audit.dropped, is_healthy=audit.is_healthy)
-    shadow = rules.shadow_report()
-    metrics.shadow_messages.clear()
-    if shadow is not None:
-        for outcome, messages in (
-            ("compared", shadow.compared),
-            ("dropped", shadow.dropped),
-            ("failed", shadow.failed),
-        ):
-            metrics.shadow_messages.labels(outcome).set(messages)
+def _methods(
+    given: Settings, instruments: Instruments, live: Live, guard: Guard | None, upstreams: Upstreams | None
+) -> Iterator[Method]:
+    """Yield the methods of the two services that filter; calls of the first have spans, exchanges of both."""
+    tracer, refused = instruments.tracer, instruments.recorder.refused
+    first_token = instruments.metrics.first_token_seconds.observe
+    forwarder = Forwarder(upstreams, guard, first_token, tracer) if upstreams else None
+    for method in FilterService(live.current, forwarder, guard).methods():
+        yield traced(method, tracer) if tracer and not method.path.endswith("/Forward") else method
+    yield from ExternalProcessor(live.current, given.ext_proc, guard=guard, refused=refused, tracer=tracer).methods()
 
 
-class _Listener:
-    """Counts what happens to the rules, and writes it down."""
-
-    def __init__(self, metrics: Metrics, audit: AuditLog | None) -> None:
-        self._metrics = metrics
-        self._audit = audit
-
-    def rules_changed(self, report: Report, snapshot: Snapshot) -> None:
-        """Take a step; a refusal is counted beside the rules that stay."""
-        self._metrics.reloads.labels(report.outcome).inc()
-        _announce(self._metrics, snapshot)
-        for fault in report.faults[:_FAULTS_SHOWN]:
-            _log.error("rules %s: %s", report.outcome, fault)
-        if self._audit is not None:
-            self._audit.note(f"rules_{report.outcome}", revision=report.revision, version=report.version)
-
-    def verdicts_differ(self, change: str) -> None:
-        """Count a difference of the shadow."""
-        self._metrics.shadow_differences.labels(change).inc()
+def _open_perimeter(settings: Settings, instruments: Instruments) -> PerimeterKeeper | None:
+    if settings.perimeter is None:
+        return None
+    return PerimeterKeeper(settings.perimeter, instruments.metrics, instruments.recorder.refused)
 
 
 def load_forwarding(upstream: str, upstreams: Path | None) -> Forwarding | None:
@@ -235,33 +191,6 @@ def _open_store(delivery: Delivery) -> Store:
     if delivery.store is None:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Store(folder)
-
-
-def _open_audit(settings: Settings) -> AuditLog | None:
-    if settings.audit is None:
-        return None
-    name = f"audit-{settings.worker}"
-    log = AuditSettings(folder=settings.audit, name=name, when_full=settings.audit_when_full)
-    return AuditLog(log, load_signer(settings.audit / "audit.pem"))
-
-
-def _digest_key(settings: Settings) -> bytes:
-    """Key digests by the installation's own key, so that they are equal over workers and restarts."""
-    if settings.audit is None:
-        return b""
-    return hashlib.sha256(b"portcullis digest\0" + (settings.audit / "audit.pem").read_bytes()).digest()
-
-
-def _ids(worker: int) -> Callable[[], str]:
-    """Return what makes ids of decisions: this run's own prefix and a number; no two processes share a prefix."""
-    prefix = f"{secrets.token_hex(6)}-{worker:x}-"
-    numbers = itertools.count(1)
-    return lambda: f"{prefix}{next(numbers):x}"
-
-
-def _announce(metrics: Metrics, snapshot: Snapshot) -> None:
-    rules = snapshot.bundle.rule_set
-    metrics.set_bundle(name=rules.name, version=rules.version, revision=rules.revision, now=time.time())
 
 
 def filter_workers(

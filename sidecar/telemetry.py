@@ -180,8 +180,12 @@ class Metrics:
         self.bundle.labels(name, version, revision).set(1)
         self.bundle_loaded.set(now)
 
-    def render(self) -> str:
-        """Return all metrics in Prometheus' text format."""
+    def refresh(self) -> None:
+        """Set what is counted elsewhere."""
         for refresh in self._before_render:
             refresh()
+
+    def render(self) -> str:
+        """Return all metrics in Prometheus' text format."""
+        self.refresh()
         return generate_latest(self.registry).decode()

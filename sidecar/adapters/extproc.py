@@ -42,12 +42,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from sidecar.adapters.credentials import Guard
-    from sidecar.adapters.tracing import ExchangeTrace, Tracer
     from sidecar.adapters.rpc import Answer, Call, Metadata
+    from sidecar.adapters.tracing import ExchangeTrace, Tracer
     from sidecar.core.exchange import Direction
     from sidecar.core.filter import Filters
     from sidecar.core.schemas import Schema
     from sidecar.model import Decision
+
+    Report = Callable[[Direction, Schema, Decision], None]
 
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
@@ -311,7 +313,7 @@ class ExternalProcessor:
         entrance = self._entrance(call, event) if self._guard else None
         trace = begin_trace(self._tracer, event) if self._tracer else None
         try:
-            async for answer in self._exchange(first, event, parts, call, entrance, trace):
+            async for answer in self._exchange(first, event, parts, call, entrance=entrance, trace=trace):
                 yield answer
         finally:
             if trace:
@@ -325,6 +327,7 @@ class ExternalProcessor:
         event: Event,
         parts: AsyncIterator[pb.ProcessingRequest],
         call: Call,
+        *,
         entrance: Entrance | None,
         trace: ExchangeTrace | None,
     ) -> AsyncIterator[Answer]:
@@ -386,7 +389,7 @@ class ExternalProcessor:
         )
 
     def _begin(self, caller: Caller, trace: ExchangeTrace | None) -> Transaction:
-        report = functools.partial(self._report, caller) if self._report else None
+        report: Report | None = functools.partial(self._report, caller) if self._report else None
         if trace:
             report = trace.report if report is None else _both(report, trace.report)
         return Transaction(self._snapshot().filter, caller, exchange_id=secrets.token_hex(8), report=report)
@@ -396,7 +399,7 @@ _OVERLOADED = Fault(503, "overloaded", "The security filter is at its limit of o
 _SLOW_CLIENT = Fault(408, "request_timeout", "The request's body stopped arriving.")
 
 
-def _both(*reports: Callable[[Direction, Schema, Decision], None]) -> Callable[[Direction, Schema, Decision], None]:
+def _both(*reports: Report) -> Report:
     def report(direction: Direction, schema: Schema, decision: Decision) -> None:
         for each in reports:
             each(direction, schema, decision)

@@ -14,6 +14,7 @@ from sidecar.adapters._pb import filter_pb2 as pb
 from sidecar.adapters.credentials import Guard, to_credentials
 from sidecar.adapters.messages import to_response
 from sidecar.adapters.rpc import Call, RpcError, Status
+from sidecar.adapters.tracing import ExchangeTrace, Tracer, begin_trace
 from sidecar.core import api_errors, refusal
 from sidecar.core.dispatch import read_asked
 from sidecar.core.entrance import Entrance
@@ -74,8 +75,13 @@ class _Exchange:
     """A transaction, and the answer that its actions make for the application."""
 
     def __init__(
-        self, filters: Callable[[str, str], Filter], request: pb.ForwardRequest, entrance: Entrance | None
+        self,
+        filters: Callable[[str, str], Filter],
+        request: pb.ForwardRequest,
+        entrance: Entrance | None,
+        trace: ExchangeTrace | None,
     ) -> None:
+        self._trace = trace
         self._filters = filters
         self._entrance = entrance
         self.application = ""
@@ -89,12 +95,19 @@ class _Exchange:
 
     def _begin_as(self, application: str) -> None:
         self.application = application
-        self._transaction = Transaction(
-            self._filters, Caller(application=application, modes=_MODES), report=self._report
-        )
+        caller = Caller(application=application, modes=_MODES, headers=self._trace.headers if self._trace else ())
+        self._transaction = Transaction(self._filters, caller, report=self._report)
 
     def receive(self, event: Event) -> list[Action]:
         """Take the next part; the perimeter may refuse it, and our own failure meets the policy."""
+        actions = self._judge(event)
+        if self._trace:
+            self._trace.receive(event)
+            for action in actions:
+                self._trace.act(action)
+        return actions
+
+    def _judge(self, event: Event) -> list[Action]:
         fault = self._entrance.receive(event) if self._entrance else None
         if self._entrance and event.direction == "request" and isinstance(event, HeadersEvent):
             self._begin_as(self._entrance.application)
@@ -160,8 +173,10 @@ class _Exchange:
             status=status, headers=headers, body=body, request_decision=to_response(decision) if decision else None
         )
 
-    def _report(self, direction: Direction, _schema: Schema, decision: Decision) -> None:
+    def _report(self, direction: Direction, schema: Schema, decision: Decision) -> None:
         self._decisions[direction] = decision
+        if self._trace:
+            self._trace.report(direction, schema, decision)
 
 
 class Forwarder(msgspec.Struct, frozen=True):
@@ -171,11 +186,13 @@ class Forwarder(msgspec.Struct, frozen=True):
         gateway: where it goes.
         guard: the perimeter; None: callers are believed.
         on_first_token: told the seconds from the request's leaving to the first byte of its answer that is released.
+        tracer: begins a span for each exchange that is sampled; None for none.
     """
 
     gateway: Gateway
     guard: Guard | None = None
     on_first_token: Callable[[float], object] = lambda _: None
+    tracer: Tracer | None = None
 
 
 async def forward(
@@ -194,10 +211,18 @@ async def forward(
     """
     guard = forwarder.guard
     entrance = _entrance(guard, call) if guard else None
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    method = request.method or "POST"
+    path = request.path or "/"
+    head = HeadersEvent("request", ((":method", method), (":path", path), *headers.items()), end=not request.body)
+    trace = begin_trace(forwarder.tracer, head, call) if forwarder.tracer else None
+    exchange = _Exchange(filters, request, entrance, trace)
     try:
-        async for message in _forward(_Exchange(filters, request, entrance), request, call, forwarder):
+        async for message in _forward(exchange, head, Outbound(method, path, headers, request.body), call, forwarder):
             yield message
     finally:
+        if trace:
+            trace.end(exchange.application)
         if entrance:
             entrance.close()
 
@@ -214,16 +239,11 @@ def _entrance(guard: Guard, call: Call) -> Entrance:
 
 
 async def _forward(
-    exchange: _Exchange, request: pb.ForwardRequest, call: Call, forwarder: Forwarder
+    exchange: _Exchange, head: HeadersEvent, asked: Outbound, call: Call, forwarder: Forwarder
 ) -> AsyncIterator[pb.ForwardResponse]:
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    method = request.method or "POST"
-    head = HeadersEvent(
-        "request", ((":method", method), (":path", exchange.path), *headers.items()), end=not request.body
-    )
     actions = await exchange.take(head)
-    body = request.body
-    if request.body and not any(isinstance(action, Reject) for action in actions):
+    headers, body = asked.headers, asked.body
+    if body and not any(isinstance(action, Reject) for action in actions):
         actions += await exchange.take(BodyEvent("request", body, end=True))
         body = next((action.data for action in actions if isinstance(action, ReplaceBody)), body)
     for action in actions:
@@ -235,8 +255,8 @@ async def _forward(
         return
     if forwarder.guard:
         # Who calls us is none of the upstream's business.
-        headers.pop(forwarder.guard.key_header, None)
-    async for message in _exchanged(exchange, Outbound(method, exchange.path, headers, body), call, forwarder):
+        headers = {name: value for name, value in headers.items() if name != forwarder.guard.key_header}
+    async for message in _exchanged(exchange, Outbound(asked.method, asked.path, headers, body), call, forwarder):
         yield message
 
 

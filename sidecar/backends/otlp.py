@@ -10,7 +10,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from opentelemetry import trace
@@ -55,11 +55,6 @@ _SCOPE = "portcullis"
 _propagator = TraceContextTextMapPropagator()
 
 
-def is_configured(environment: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether the standard variables name an endpoint and do not switch everything off."""
-    return bool(environment.get(ENDPOINT_VARIABLE)) and environment.get("OTEL_SDK_DISABLED", "").lower() != "true"
-
-
 class _Span:
     """A sampled span."""
 
@@ -94,6 +89,7 @@ class Otlp:
 
     Args:
         registry: the metrics.
+        refresh: sets those that are counted elsewhere; called before they are sent.
         endpoint: overrides the standard variable; empty for that.
         worker: which worker this is.
 
@@ -101,12 +97,21 @@ class Otlp:
         ConfigError: the protocol is unknown, or its exporter is not installed.
     """
 
-    def __init__(self, registry: CollectorRegistry, *, endpoint: str = "", worker: int = 0) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        refresh: Callable[[], None],
+        endpoint: str = "",
+        worker: int = 0,
+    ) -> None:
+        self._refresh = refresh
         spans, self._metrics = _exporters(endpoint)
         # Variables win: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` name an installation.
-        defaults = {"service.name": "portcullis", "service.version": __version__, "service.instance.id": f"{worker}"}
-        named = Resource.create()
-        attributes = {**defaults, **{key: value for key, value in named.attributes.items() if value != "unknown_service"}}
+        named = dict(Resource.create().attributes)
+        if str(named.get("service.name", "")).startswith("unknown_service"):
+            named["service.name"] = "portcullis"
+        attributes = {"service.version": __version__, "service.instance.id": str(worker), **named}
         self._resource = Resource(attributes)
         self._provider = TracerProvider(resource=self._resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(spans))
@@ -114,7 +119,9 @@ class Otlp:
         self._registry = registry
         self._own = CollectorRegistry()
         labels = ("gen_ai.operation.name", "gen_ai.provider.name")
-        self._tokens = _histogram(self._own, "gen_ai_client_token_usage", (*labels, "gen_ai.token.type"), _TOKEN_BUCKETS)
+        self._tokens = _histogram(
+            self._own, "gen_ai_client_token_usage", (*labels, "gen_ai.token.type"), _TOKEN_BUCKETS
+        )
         self._seconds = _histogram(self._own, "gen_ai_client_operation_duration", labels, _DURATION_BUCKETS)
         self._started = time.time_ns()
         self._stopping = threading.Event()
@@ -157,6 +164,7 @@ class Otlp:
             self._metrics.export(self._collect(), timeout_millis=_FLUSH_MS)
 
     def _collect(self) -> MetricsData:
+        self._refresh()
         now = time.time_ns()
         families = [*self._registry.collect(), *self._own.collect()]
         metrics = [metric for family in families if (metric := _convert(family, self._started, now)) is not None]
@@ -164,9 +172,7 @@ class Otlp:
         return MetricsData([ResourceMetrics(self._resource, [scope], "")])
 
 
-def _histogram(
-    registry: CollectorRegistry, name: str, labels: Iterable[str], buckets: tuple[float, ...]
-) -> Histogram:
+def _histogram(registry: CollectorRegistry, name: str, labels: Iterable[str], buckets: tuple[float, ...]) -> Histogram:
     plain = tuple(label.replace(".", "__") for label in labels)
     return Histogram(name, "By the GenAI conventions.", plain, buckets=buckets, registry=registry)
 
@@ -240,8 +246,11 @@ def _exporters(endpoint: str) -> tuple[SpanExporter, MetricExporter]:
         if protocol == "grpc":
             from opentelemetry.exporter.otlp.proto.grpc import metric_exporter, trace_exporter  # noqa: PLC0415
 
-            place = {"endpoint": base, "insecure": not base.startswith("https://")}
-            return trace_exporter.OTLPSpanExporter(**place), metric_exporter.OTLPMetricExporter(**place)
+            insecure = not base.startswith("https://")
+            return (
+                trace_exporter.OTLPSpanExporter(base, insecure=insecure),
+                metric_exporter.OTLPMetricExporter(base, insecure=insecure),
+            )
         if protocol == "http/protobuf":
             from opentelemetry.exporter.otlp.proto.http import metric_exporter as metric_http  # noqa: PLC0415
             from opentelemetry.exporter.otlp.proto.http import trace_exporter as trace_http  # noqa: PLC0415

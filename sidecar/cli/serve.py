@@ -16,6 +16,7 @@ from sidecar.app import Options
 from sidecar.cli.delivery_options import delivery_of, delivery_options
 from sidecar.config import find_policy
 from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, limits_for, parse_address
+from sidecar.instruments import Watching
 from sidecar.rules.policy import read_policy
 from sidecar.serve import Settings, load_forwarding
 from sidecar.serve import serve as run
@@ -86,6 +87,12 @@ from sidecar.serve import serve as run
     help="When the log cannot be written: refuse messages, or drop records and count them.",
 )
 @click.option(
+    "--otlp",
+    default="",
+    metavar="URL",
+    help="OTLP receiver of traces and metrics; default: OTEL_EXPORTER_OTLP_ENDPOINT.",
+)
+@click.option(
     "--ext-proc",
     multiple=True,
     metavar="KEY=VALUE",
@@ -108,6 +115,7 @@ def serve(
     perimeter: Path | None,
     audit: Path | None,
     audit_when_full: Literal["block", "drop"],
+    otlp: str,
     ext_proc: tuple[str, ...],
     **delivery: Any,
 ) -> None:
@@ -134,8 +142,7 @@ def serve(
         Options(rules=rules, policy=_absolute(policy)),
         upstream,
         upstreams,
-        audit,
-        audit_when_full,
+        Watching(audit, audit_when_full, otlp),
         perimeter,
         ext_proc=read_settings(ext_proc),
         delivery=delivery_of(delivery, push=rules_push),
