@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: dev demo gateway check fix test long proto bench rules clean
+.PHONY: dev demo gateway check fix test long proto bench results rules clean
 
 dev: $(STAMP)
 
@@ -36,8 +36,12 @@ long: dev
 proto: dev
 	$(BIN)/python proto/generate.py
 
+# A look at everything in three minutes; `results` measures properly and writes benchmarks/RESULTS.md.
 bench: dev
-	$(BIN)/sidecar bench
+	$(BIN)/sidecar bench results --quick
+
+results: dev
+	$(BIN)/sidecar bench results
 
 rules: dev
 	$(BIN)/sidecar rules lint && $(BIN)/sidecar rules test

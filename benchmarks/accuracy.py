@@ -11,7 +11,7 @@ import click
 import msgspec
 from rich.progress import Progress
 
-from benchmarks.report import describe_machine
+from benchmarks.machine import describe_machine
 from sidecar.app import Options, Snapshot, load_snapshot
 from sidecar.core.engine import Engine
 from sidecar.core.score import ScoreModel, Weigher

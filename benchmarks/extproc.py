@@ -1,75 +1,113 @@
-"""ext_proc through a real Envoy: requests a second, and added latency against an Envoy without the filter."""
+"""`extproc`: ext_proc through a real Envoy: requests a second, and what is added to an Envoy without the filter."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from pathlib import Path
-from statistics import median
 
-import click
 import msgspec
+from hdrh.histogram import HdrHistogram
 
 from benchmarks import h2load
-from benchmarks.contenders import LOAD_CPUS, NOOP_ENVOY, NOOP_GRPC, SERVER_CPUS, running, sidecar
+from benchmarks.book import Book, Effort
+from benchmarks.check import latency_chart, percentiles
+from benchmarks.command import Scenario
+from benchmarks.contenders import (
+    LOAD_CPUS,
+    NOOP_ENVOY,
+    NOOP_GRPC,
+    SERVER_CPUS,
+    noop_envoy,
+    noop_grpc,
+    on,
+    running,
+    sidecar,
+)
 from benchmarks.dataplane import dataplane
-from benchmarks.open_loop import Latency, open_loop
-from benchmarks.report import Figure, finish, track
+from benchmarks.open_loop import http_sender, open_loop
+from benchmarks.report import Figure, Goal, Series
 from benchmarks.texts import CLEAN_TEXT
 
 PATH = "/v1/chat/completions"
 BODY = msgspec.json.encode({"model": "demo", "messages": [{"role": "user", "content": CLEAN_TEXT}]})
 ALONE = "Envoy alone"
+RATE = 500
+_ADDED_MS = {50: 0.5, 99: 2.0}
 
 
-@click.command()
-@click.option("--requests", default=10_000, show_default=True, help="Requests in each turn.")
-@click.option("--turns", default=3, show_default=True, help="Turns; contenders alternate, the median counts.")
-@click.option("--rate", default=500.0, show_default=True, help="Requests a second for latency (open loop).")
-@click.option("--seconds", default=10.0, show_default=True, help="Length of each latency measurement.")
-@click.option("--json", "path", type=click.Path(path_type=Path), default=Path("out/extproc.json"), show_default=True)
-def extproc(requests: int, turns: int, rate: float, seconds: float, path: Path) -> None:
-    """A 1 KB chat body through Envoy and the filter, everything on two cores."""
-    finish(asyncio.run(measure(requests, turns, rate, seconds)), path, "ext_proc, 1 KB chat body")
+def measure(book: Book, effort: Effort) -> None:
+    r"""A 1 KB chat body through Envoy and the filter: requests a second, and added latency at 500 requests a second.
+
+    \b
+    Examples:
+      sidecar bench extproc
+      sidecar bench extproc --quick
+      sidecar bench extproc --turns 9 --json out/before.json
+    """
+    h2load.require()
+    asyncio.run(_measure(book, effort))
 
 
-async def measure(requests: int, turns: int, rate: float, seconds: float) -> list[Figure]:
-    """Measure throughput in turns, then latency from the intended start of each request."""
-    contenders = (sidecar("envoy"), sidecar("grpcio"), NOOP_ENVOY, NOOP_GRPC)
-    names = [contender.name for contender in contenders]
-    rates: dict[str, list[float]] = {name: [] for name in (*names, ALONE)}
-    latencies: dict[str, Latency] = {}
+SCENARIO = Scenario("extproc", "ext_proc through a real Envoy, 1 KB chat body, everything on two cores", measure)
+extproc = SCENARIO.command()
+
+
+async def _measure(book: Book, effort: Effort) -> None:
+    # One Envoy thread has one connection to the filter, so one worker: with Envoy itself that is two cores.
+    contenders = (sidecar("envoy", 1), sidecar("grpcio", 1), noop_envoy(1), noop_grpc(1))
+    names = [*(contender.name for contender in contenders), ALONE]
     with running(contenders) as servers:
         async with AsyncExitStack() as stack:
             targets: list[str | None] = [*(server.address for server in servers), None]
             ports = [await stack.enter_async_context(dataplane(target, cpus=SERVER_CPUS)) for target in targets]
-            for _ in track(range(turns), "throughput"):
-                for name, port in zip(rates, ports, strict=True):
-                    rates[name].append(await asyncio.to_thread(_throughput, name, port, requests))
-            for name, port in track(list(zip(rates, ports, strict=True)), "latency"):
-                latencies[name] = await open_loop(port, PATH, BODY, rate=rate, seconds=seconds)
-    figures = [
-        Figure.ratio_of("throughput", "req/s", median(rates[ours]), median(rates[twin]), f"{ours} / {twin}")
-        for ours in names[:2]
-        for twin in (*names[2:], ALONE)
-    ]
+            named = dict(zip(names, ports, strict=True))
+            with book.part("throughput"):
+                _report_throughput(book, await asyncio.to_thread(_throughput, named, effort))
+            with book.part("latency"):
+                _report_latency(book, await _latencies(named, effort))
+
+
+def _throughput(ports: dict[str, int], effort: Effort) -> dict[str, Series]:
+    rates: dict[str, list[float]] = {name: [] for name in ports}
+    for turn in range(effort.turns + 1):
+        for name, port in ports.items():
+            requests = effort.pick(8_000, 400) if turn else effort.pick(2_000, 200)
+            load = h2load.run(
+                f"http://127.0.0.1:{port}{PATH}", BODY, headers=h2load.JSON_HEADERS, requests=requests, cpus=LOAD_CPUS
+            )
+            if turn:
+                rates[name].append(load.rate)
+    return {name: Series(name, tuple(values)) for name, values in rates.items()}
+
+
+def _report_throughput(book: Book, rates: dict[str, Series]) -> None:
+    ours, other, *twins = rates.values()
+    goals = (Goal("speed", 0.85, NOOP_ENVOY), Goal("speed", 2.5, NOOP_GRPC))
+    book.add(Figure("rate-envoy", "ext_proc, host envoy", "req/s", ours, tuple(twins), True, goals))
+    book.add(Figure("rate-grpcio", "ext_proc, host grpcio", "req/s", other, tuple(twins), True))
+
+
+async def _latencies(ports: dict[str, int], effort: Effort) -> dict[str, list[HdrHistogram]]:
+    found: dict[str, list[HdrHistogram]] = {name: [] for name in ports}
+    with on(LOAD_CPUS):
+        for _ in range(min(effort.turns, effort.pick(3, 1))):
+            for name, port in ports.items():
+                async with http_sender(port, PATH, BODY) as send:
+                    found[name].append(
+                        await open_loop(send, rate=RATE, seconds=effort.pick(5, 0.5), warm_up=effort.pick(1, 0.2))
+                    )
+    return found
+
+
+def _report_latency(book: Book, found: dict[str, list[HdrHistogram]]) -> None:
+    names = list(found)
     for ours in names[:2]:
-        for percentile in ("p50", "p99"):
-            mine, alone = getattr(latencies[ours], percentile), getattr(latencies[ALONE], percentile)
-            question = f"{percentile} at {rate:g} req/s, added {mine - alone:.2f} ms"
-            figures.append(Figure.ratio_of(question, "ms", mine, alone, f"{ours} / {ALONE}"))
-    return figures
-
-
-def _throughput(name: str, port: int, requests: int) -> float:
-    load = h2load.run(
-        f"http://127.0.0.1:{port}{PATH}",
-        BODY,
-        headers=h2load.JSON_HEADERS,
-        requests=requests,
-        streams=8,
-        cpus=LOAD_CPUS,
-    )
-    if load.failed:
-        raise click.ClickException(f"{name}: {load.failed} requests failed")
-    return load.rate
+        host = ours.partition(", ")[2]
+        for percentile, most in _ADDED_MS.items():
+            question = f"at {RATE} req/s, p{percentile}, {host}"
+            twins = tuple(percentiles(name, found[name], percentile) for name in names[2:])
+            goals = (Goal("added", most, ALONE),) if host == "host envoy" else ()
+            series = percentiles(ours, found[ours], percentile)
+            book.add(Figure(f"p{percentile}-{host.split()[-1]}", question, "ms", series, twins, goals=goals))
+    title = f"Through Envoy at {RATE} requests a second, from the intended start"
+    book.draw(latency_chart("latency", title, found))

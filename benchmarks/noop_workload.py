@@ -14,7 +14,9 @@ from sidecar.adapters.extproc import METHOD as EXT_PROC
 from sidecar.adapters.rpc import Call, Method, Shape
 from sidecar.hosts.worker import Workload
 
-_CLEAN = pb.CheckResponse(verdict=pb.VERDICT_ALLOW).SerializeToString()
+_SERVICE = "/sidecar.v1.FilterService"
+_ALLOW = pb.CheckResponse(verdict=pb.VERDICT_ALLOW)
+_CLEAN = _ALLOW.SerializeToString()
 # By the field that a ProcessingRequest begins with: headers and body of request and response.
 _CONTINUE = {
     ext.ProcessingRequest.REQUEST_HEADERS_FIELD_NUMBER: ext.ProcessingResponse(request_headers=ext.HeadersResponse()),
@@ -29,6 +31,15 @@ def _check(_request: bytes, _call: Call) -> bytes:
     return _CLEAN
 
 
+def _check_batch(request: pb.CheckBatchRequest, _call: Call) -> pb.CheckBatchResponse:
+    return pb.CheckBatchResponse(responses=[_ALLOW] * len(request.requests))
+
+
+async def _check_stream(requests: AsyncIterator[pb.CheckRequest], _call: Call) -> AsyncIterator[pb.CheckResponse]:
+    async for request in requests:
+        yield pb.CheckResponse(id=request.id, verdict=pb.VERDICT_ALLOW)
+
+
 async def _process(requests: AsyncIterator[bytes], _call: Call) -> AsyncIterator[bytes]:
     async for request in requests:
         yield _SERIALISED[request[0] >> 3]
@@ -38,7 +49,9 @@ def workload(_settings: Mapping[str, Any]) -> Workload:
     """Make the twin for a worker."""
     return Workload(
         methods=(
-            Method("/sidecar.v1.FilterService/Check", Shape.UNARY, None, None, _check),
+            Method(f"{_SERVICE}/Check", Shape.UNARY, None, None, _check),
+            Method(f"{_SERVICE}/CheckBatch", Shape.UNARY, pb.CheckBatchRequest, pb.CheckBatchResponse, _check_batch),
+            Method(f"{_SERVICE}/CheckStream", Shape.BIDI, pb.CheckRequest, pb.CheckResponse, _check_stream),
             Method(EXT_PROC, Shape.BIDI, None, None, _process),
         )
     )

@@ -15,15 +15,14 @@ from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.peers.presidio import gated, recognizers
 from benchmarks.pii_scores import Counts, Span, by_type, count, total
 from benchmarks.tables import markdown_table
 from sidecar.app import Options, load_snapshot
 from sidecar.backends import ner_component  # noqa: F401 - the model's component, which spaCy looks up by name
-from sidecar.backends.hyperscan_scanner import HyperscanScanner, engine_version
+from sidecar.backends.hyperscan_scanner import engine_version
 from sidecar.backends.ner_settings import SHIPPED_MODEL
 from sidecar.backends.presidio_load import take_offline
-from sidecar.backends.presidio_recognizer import PresidioRecognizer
-from sidecar.backends.presidio_settings import Settings
 
 FILES = ("pii.jsonl.gz", "pii_partial.jsonl.gz", "pii_recognizer_tests.jsonl.gz")
 _CLEAN = (
@@ -191,10 +190,10 @@ def _types(records: Sequence[Record], runs: dict[str, Run]) -> str:
 def _times(records: Sequence[Record], runs: dict[str, Run]) -> str:
     size = sum(len(record.text) for record in records)
     rows = [[name, f"{result.seconds:.2f}", f"{result.seconds / size * 1e9:.0f}"] for name, result in runs.items()]
-    plain, gated, whole = _recognizers(), _gated(), ours("default")
+    plain, gates, whole = recognizers(), gated(), ours("default")
     micro = []
     for title, text in (("clean, 1 KB", _CLEAN * 4), ("four entities, 1 KB", _FOUR)):
-        slow, quick, all_ = (microseconds(find, text[:1024]) for find in (plain, gated, whole))
+        slow, quick, all_ = (microseconds(find, text[:1024]) for find in (plain, gates, whole))
         micro.append([title, f"{slow:.0f}", f"{quick:.1f}", f"{slow / quick:.1f}", f"{all_:.1f}"])
     heads = [
         "text",
@@ -209,30 +208,6 @@ def _times(records: Sequence[Record], runs: dict[str, Run]) -> str:
         + "\n\n"
         + markdown_table(heads, micro)
     )
-
-
-def _recognizers() -> Callable[[str], Any]:
-    """Return Presidio's default pattern recognizers alone: no NLP engine, no context, no overlaps."""
-    registry = presidio_analyzer.RecognizerRegistry()
-    registry.load_predefined_recognizers(languages=["en"])
-    chosen: list[Any] = [item for item in registry.recognizers if type(item).__name__ != "SpacyRecognizer"]
-
-    def find(text: str) -> list[Any]:
-        return [result for item in chosen for result in item.analyze(text, item.supported_entities, None) or ()]
-
-    return find
-
-
-def _gated() -> Callable[[str], Any]:
-    """Return the same recognizers behind their gates: the scan, and context and duplicates by Presidio where one fires."""
-    recognizer = PresidioRecognizer(Settings())
-    scanner = HyperscanScanner(recognizer.gates)
-
-    def find(text: str) -> Any:
-        fired = scanner.scan(text)
-        return recognizer.find(text, fired) if fired else fired
-
-    return find
 
 
 def _figures(counts: Counts) -> list[str]:

@@ -8,13 +8,20 @@ import click
 
 # Question to the module that answers it; each has a click command named as here.
 _QUESTIONS = {
-    "overview": "benchmarks.overview",
+    "scan": "benchmarks.scan",
     "check": "benchmarks.check",
+    "batch": "benchmarks.batch",
     "extproc": "benchmarks.extproc",
-    "streaming": "benchmarks.streaming",
+    "stream": "benchmarks.stream",
+    "startup": "benchmarks.startup",
+    "memory": "benchmarks.memory",
+    "scaling": "benchmarks.scaling",
     "accuracy": "benchmarks.accuracy",
     "ner": "benchmarks.ner",
     "pii": "benchmarks.pii",
+    "compare": "benchmarks.compare",
+    "profile": "benchmarks.profile",
+    "results": "benchmarks.results",
 }
 
 
@@ -40,17 +47,17 @@ class _Questions(click.Group):
         return command
 
 
-@click.group(cls=_Questions, invoke_without_command=True)
-@click.pass_context
-def bench(ctx: click.Context) -> None:
-    """Measure; every figure stands beside its no-op twin from the same run.
+@click.group(cls=_Questions)
+def bench() -> None:
+    """Measure; every figure stands beside its no-op twin and its peers from the same run.
 
     \b
     Examples:
-      sidecar bench                    the overview: scan time, Check and ext_proc rates
-      sidecar bench overview --seconds 5 --json out/overview.json
+      sidecar bench scan --quick                a first look, in half a minute
+      sidecar bench check --json out/a.json     tables here, JSON and pictures on disk
+      sidecar bench compare out/a.json out/b.json
+      sidecar bench results                     all of it, and benchmarks/RESULTS.md
+
+    \b
+    Exit codes: 0 measured; 1 a part could not be measured (the rest is shown), or `compare` found something worse.
     """
-    if ctx.invoked_subcommand is None:
-        command = bench.get_command(ctx, "overview")
-        assert command is not None
-        ctx.invoke(command)

@@ -1,109 +1,92 @@
-"""What the filter adds to streamed answers: time to first byte through a real Envoy, time for a token, memory for a stream.
-
-Text itself is held back until its word is complete, at most for one more chunk; that is in the tests, not here.
-"""
+"""What the filter adds to streamed answers through a real Envoy: time to the first byte; and the memory of open streams."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from statistics import quantiles
 
-import click
 import grpc
-from rich.progress import Progress
 
-from benchmarks.report import Figure, Report, describe_machine, save, show
+from benchmarks.book import Book, Effort
+from benchmarks.contenders import LOAD_CPUS, SERVER_CPUS, on
+from benchmarks.latency import at, curve, merged, new_histogram, record
+from benchmarks.memory import resident
+from benchmarks.report import Chart, Figure, Goal, Series
 from benchmarks.servers import Server, free_port, started
+from benchmarks.stream_guard import event, tokens
 from sidecar.adapters._pb import external_processor_pb2 as pb
 from sidecar.adapters.extproc import METHOD
-from sidecar.app import load_snapshot
-from sidecar.core.exchange import BodyEvent, BodyMode, Caller, HeadersEvent, Modes
-from sidecar.core.transaction import Transaction
 from sidecar.gateway import bootstrap
 from sidecar.gateway.envoy import Envoy
 from sidecar.hosts.listen import TcpAddress
 
-_WORDS = "The harbour lights were bright and the market closed late, so we walked home along the river. " * 40
-_TOKENS = [_WORDS[i : i + 4] for i in range(0, 2000, 4)]
+HOSTS = ("envoy", "grpcio")
+PLAIN = "same Envoy, no filter"
+_EVENTS = [event(token) for token in tokens(20)]
+# What every stream begins with: a role and no text, so that nothing is held back of it.
+_OPENING = event("").replace(b'"content":""', b'"role":"assistant","content":""')
 _REQUEST = json.dumps(
     {"model": "m", "stream": True, "messages": [{"role": "user", "content": "how tall is it"}]}
 ).encode()
 _REQUEST_HEADERS = ((":method", "POST"), (":path", "/v1/chat/completions"), ("content-type", "application/json"))
 _RESPONSE_HEADERS = ((":status", "200"), ("content-type", "text/event-stream"))
 # Below the limit of streams on one HTTP/2 connection.
-_STREAMS_PER_CHANNEL = 500
+_STREAMS_PER_CHANNEL = 100
+_ADDED_MS = 2.0
+_STREAM_KIB = 64.0
 
 
-def _event(token: str) -> bytes:
-    choice = {"index": 0, "delta": {"content": token}, "finish_reason": None}
-    chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
-    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+def measure_envoy(book: Book, effort: Effort, *, streams: int) -> None:
+    """Measure both hosts behind a real Envoy."""
+    for host in HOSTS:
+        with book.part(f"first byte, host {host}"), on(LOAD_CPUS):
+            asyncio.run(_first_bytes(book, effort, host))
+    for host in HOSTS:
+        with book.part(f"open streams, host {host}"):
+            book.add(_memory(host, streams))
 
 
-_EVENTS = [_event(token) for token in _TOKENS]
-# What every stream begins with: a role and no text, so that nothing is held back of it.
-_OPENING = _EVENTS[0].replace(b'"content": "The "', b'"role": "assistant", "content": ""')
-
-
-@click.command()
-@click.option("--requests", default=400, show_default=True, help="Answers for the time to first byte.")
-@click.option("--streams", default=5000, show_default=True, help="Streams that are open at once.")
-@click.option("--json", "path", type=click.Path(path_type=Path), default=Path("out/streaming.json"), show_default=True)
-def streaming(requests: int, streams: int, path: Path) -> None:
-    """Time to first byte, time for a token, and memory for an open stream."""
-    with Progress(transient=True) as progress:
-        task = progress.add_task("measuring", total=3)
-        figures = [*asyncio.run(_first_bytes(requests))]
-        progress.advance(task)
-        figures.append(_token())
-        progress.advance(task)
-        figures.append(_memory(streams))
-    report = Report(describe_machine(), tuple(figures))
-    save(report, path)
-    show(report, "Portcullis on streams")
-    click.echo(f"saved {path}")
-
-
-# Time to first byte
-
-
-async def _first_bytes(count: int) -> list[Figure]:
-    async with _through_envoy() as (filtered, plain):
-        times: dict[int, list[float]] = {filtered: [], plain: []}
-        for _ in range(count):
-            for port in (filtered, plain):  # in turns, so that both meet the same noise
-                times[port].append(await _first_byte(port) * 1000)
-    figures = []
-    for name, rank in (("p50", 49), ("p99", 98)):
-        ours, bare = (quantiles(times[port], n=100)[rank] for port in (filtered, plain))
-        figures.append(
-            Figure(f"first byte of a stream, {name}", "ms", ours, bare, "same Envoy, no filter", ours / bare)
-        )
-    return figures
+async def _first_bytes(book: Book, effort: Effort, host: str) -> None:
+    ours = f"sidecar, host {host}"
+    async with _through_envoy(host) as ports:
+        names = dict(zip((ours, PLAIN), ports, strict=True))
+        turns = []
+        for turn in range(effort.turns + 1):
+            found = {name: new_histogram() for name in names}
+            for _ in range(effort.pick(150, 20) if turn else 10):
+                for name, port in names.items():  # one after the other, so that both meet the same noise
+                    record(found[name], await _first_byte(port) * 1e6)
+            if turn:
+                turns.append(found)
+    for percentile in (50, 99):
+        series = [Series(name, tuple(at(found[name], percentile) for found in turns)) for name in names]
+        goals = (Goal("added", _ADDED_MS, PLAIN),) if percentile == 99 else ()
+        question = f"first byte of a stream, p{percentile}, host {host}"
+        book.add(Figure(f"first-byte-p{percentile}-{host}", question, "ms", series[0], tuple(series[1:]), goals=goals))
+    lines = tuple(curve(name, merged([found[name] for found in turns])) for name in names)
+    title = f"First byte of a streamed answer, host {host}"
+    book.draw(Chart(f"first-byte-{host}", title, "percentile of answers", "ms", lines, percentiles=True))
 
 
 @asynccontextmanager
-async def _through_envoy() -> AsyncIterator[tuple[int, int]]:
+async def _through_envoy(host: str) -> AsyncIterator[tuple[int, int]]:
     """Run an upstream that streams, and an Envoy with two listeners before it: with the filter and without."""
     address = f"127.0.0.1:{free_port()}"
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        stack.enter_context(
-            started("sidecar", "serve", "--listen", address, "--workers", "1", "--admin", "off", address=address)
-        )
+        stack.enter_context(started(*_command(host, address, 1), address=address, cpus=SERVER_CPUS))
         upstream = await asyncio.start_server(_answer, "127.0.0.1", 0)
         stack.callback(upstream.close)
         ports = free_port(), free_port()
         config = _two_listeners(ports, upstream.sockets[0].getsockname()[1], address, folder)
         envoy = Envoy(config, folder / "admin.sock", concurrency=1)
-        await envoy.start()
+        with on(SERVER_CPUS):  # inherited by the process that is started
+            await envoy.start()
         stack.push_async_callback(envoy.stop)
         yield ports
 
@@ -143,7 +126,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             )
             await reader.readexactly(length)
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-            for events in ([_OPENING], _EVENTS[:20]):
+            for events in ([_OPENING], _EVENTS):
                 for event in events:
                     writer.write(b"%x\r\n%b\r\n" % (len(event), event))
                 await asyncio.sleep(0.005)
@@ -165,43 +148,34 @@ async def _first_byte(port: int) -> float:
     return taken
 
 
-# Time for a token
+def _command(host: str, address: str, workers: int) -> tuple[str, ...]:
+    return ("sidecar", "serve", "--listen", address, "--host", host, "--workers", str(workers), "--admin", "off")
 
 
-def _token() -> Figure:
-    filters = load_snapshot().filter
-    seconds = []
-    for modes in (Modes(BodyMode.BUFFERED, BodyMode.FULL_DUPLEX), Modes(BodyMode.BUFFERED, BodyMode.NONE)):
-        best = float("inf")
-        for _ in range(5):
-            transaction = Transaction(filters, Caller(modes=modes, guard_response=modes.response is not BodyMode.NONE))
-            transaction.receive(HeadersEvent("request", _REQUEST_HEADERS))
-            transaction.receive(BodyEvent("request", _REQUEST, end=True))
-            transaction.receive(HeadersEvent("response", _RESPONSE_HEADERS))
-            begin = time.process_time()
-            for event in _EVENTS:
-                transaction.receive(BodyEvent("response", event))
-            best = min(best, (time.process_time() - begin) / len(_EVENTS))
-        seconds.append(best)
-    ours, bare = (value * 1e6 for value in seconds)
-    return Figure("a token of four characters", "µs", ours, bare, "the same exchange, unguarded", ours / bare)
-
-
-# Memory for an open stream
-
-
-def _memory(count: int) -> Figure:
+def _memory(host: str, count: int) -> Figure:
+    """Return the memory of each of so many streams that are open at once; the twin is the same number that is just opened."""
     address = f"127.0.0.1:{free_port()}"
-    with started(
-        "sidecar", "serve", "--listen", address, "--workers", "2", "--admin", "off", address=address
-    ) as server:
+    with started(*_command(host, address, 2), address=address, cpus=SERVER_CPUS) as server:
         before = _resident(server)
-        after, open_ = asyncio.run(_open_streams(server, count))
-    kibibytes = (after - before) / open_ / 1024
-    return Figure(f"memory of each of {open_} open streams", "KiB", kibibytes, 64.0, "the goal", kibibytes / 64)
+        after, opened = asyncio.run(_open_streams(server, count))
+    if opened < count:
+        raise RuntimeError(f"only {opened} of {count} streams were answered")
+    each = Series(f"sidecar, host {host}", ((after - before) / opened / 1024,))
+    empty = _empty_streams(host, count)
+    twin = Series("streams that only sent headers", (empty,))
+    question = f"memory of each of {opened:,} open streams, host {host}"
+    return Figure(f"memory-{host}", question, "KiB", each, (twin,), goals=(Goal("value", _STREAM_KIB),))
 
 
-async def _open_streams(server: Server, count: int) -> tuple[int, int]:
+def _empty_streams(host: str, count: int) -> float:
+    address = f"127.0.0.1:{free_port()}"
+    with started(*_command(host, address, 2), address=address, cpus=SERVER_CPUS) as server:
+        before = _resident(server)
+        after, opened = asyncio.run(_open_streams(server, count, _HALF_AN_EXCHANGE[:1]))
+    return (after - before) / max(1, opened) / 1024
+
+
+async def _open_streams(server: Server, count: int, messages: Sequence[pb.ProcessingRequest] = ()) -> tuple[int, int]:
     """Open exchanges that are in the middle of their answers; return the memory then, and how many are open."""
     async with AsyncExitStack() as stack:
         channels = []
@@ -217,15 +191,18 @@ async def _open_streams(server: Server, count: int) -> tuple[int, int]:
                 response_deserializer=pb.ProcessingResponse.FromString,
             )()  # type: ignore[call-arg]  # the stubs ask for an iterator that the library does not need
             calls.append(call)
-            opened += await _into_the_answer(call)
+            opened += await _into_the_answer(call, messages or _HALF_AN_EXCHANGE)
         after = _resident(server)
         for call in calls:
             call.cancel()
     return after, opened
 
 
-async def _into_the_answer(call: grpc.aio.StreamStreamCall[pb.ProcessingRequest, pb.ProcessingResponse]) -> int:
-    for message in _HALF_AN_EXCHANGE:
+async def _into_the_answer(
+    call: grpc.aio.StreamStreamCall[pb.ProcessingRequest, pb.ProcessingResponse],
+    messages: Sequence[pb.ProcessingRequest],
+) -> int:
+    for message in messages:
         await call.write(message)
         answer = await call.read()
         if not isinstance(answer, pb.ProcessingResponse) or answer.HasField("immediate_response"):
@@ -250,5 +227,4 @@ _HALF_AN_EXCHANGE = (
 
 def _resident(server: Server) -> int:
     """Return the resident memory of a server and its workers, in bytes."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page for pid in server.family())
+    return sum(resident(pid) for pid in server.family())

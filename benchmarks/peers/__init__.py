@@ -1,0 +1,1 @@
+"""Other filters, measured in the same run as ours."""
