@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 import click
 
-from sidecar import __version__
 from sidecar.adapters.extproc import read_settings
 from sidecar.app import Options
 from sidecar.cli.delivery_options import delivery_of, delivery_options
 from sidecar.config import find_policy
 from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, limits_for, parse_address
+from sidecar.hosts.logs import FORMATS, begin, say
 from sidecar.instruments import Watching
 from sidecar.rules.policy import read_policy
 from sidecar.serve import Settings, load_forwarding
@@ -87,6 +87,13 @@ from sidecar.serve import serve as run
     help="When the log cannot be written: refuse messages, or drop records and count them.",
 )
 @click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="Lines for people, or JSON lines.",
+)
+@click.option(
     "--otlp",
     default="",
     metavar="URL",
@@ -115,6 +122,7 @@ def serve(
     perimeter: Path | None,
     audit: Path | None,
     audit_when_full: Literal["block", "drop"],
+    log_format: str,
     otlp: str,
     ext_proc: tuple[str, ...],
     **delivery: Any,
@@ -129,6 +137,7 @@ def serve(
 
     Signals: TERM drains and ends, HUP reloads rules and policy, USR2 restarts the workers one by one.
     """
+    begin(log_format)
     if client_ca and not tls:
         raise click.UsageError("--client-ca needs --tls")
     if upstream and upstreams:
@@ -148,7 +157,7 @@ def serve(
         delivery=delivery_of(delivery, push=rules_push),
     )
     count = workers or _default_workers(listen)
-    running = run(settings, listen, host=host, workers=count, pin=pin, say=_say, admin=_admin(admin))
+    running = run(settings, listen, host=host, workers=count, pin=pin, say=say, admin=_admin(admin))
     sys.exit(asyncio.run(running))
 
 
@@ -156,7 +165,7 @@ def _default_workers(listen: Listen) -> int:
     """Return one for each core; one where a Unix socket is asked for, as that has one process behind it."""
     cores = len(os.sched_getaffinity(0))
     if cores > 1 and any(isinstance(address, UnixAddress) for address in listen.addresses):
-        _say(
+        say(
             f"one worker for a Unix socket; --workers {cores} makes {cores}, with sockets NAME.0.sock and so on to list"
         )
         return 1
@@ -176,7 +185,3 @@ def _absolute(policy: str) -> str:
     """Make a policy file's path absolute; the name of a shipped policy stays."""
     path = Path(policy)
     return str(path.absolute()) if path.is_file() else policy
-
-
-def _say(line: str) -> None:
-    click.echo(f"sidecar {__version__} {line}", err=True)

@@ -25,6 +25,7 @@ import msgspec
 
 from sidecar.adapters.rpc import Metadata, Method
 from sidecar.errors import ConfigError, SidecarError
+from sidecar.hosts import logs
 from sidecar.hosts.control import Channel, Message
 from sidecar.hosts.failure import describe
 from sidecar.hosts.gate import Gate
@@ -162,6 +163,7 @@ class Worker:
     """
 
     def __init__(self, spec: Spec) -> None:
+        logs.begin(worker=spec.index)
         self.spec = spec
         self.gate = Gate(spec.listen.limits.max_concurrent_calls)
         self._generation = spec.generation
@@ -340,7 +342,7 @@ def _stay_on(processors: tuple[int, ...]) -> None:
 def report_failure(error: Exception) -> int:
     """Tell on stderr why a worker cannot start, and return its exit code."""
     if isinstance(error, SidecarError):
-        sys.stderr.write(f"{error}\n")
+        logs.complain(str(error))
         return EXIT_CONFIG
-    sys.stderr.write(f"worker failed to start: {describe(error)}\n")
+    logs.complain(f"worker failed to start: {describe(error)}")
     return EXIT_SOFTWARE
