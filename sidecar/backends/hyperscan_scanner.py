@@ -111,7 +111,7 @@ def _load_or_compile(gates: Sequence[Gate], cache: Path | None) -> hyperscan.Dat
     if database is not None:
         return database
     # Compiling takes seconds: of all workers that start together one does it, and the others wait for its result.
-    with (cache / f"{content}.lock").open("w") as lock:
+    with (cache / "compile.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         database = _load(path, key, content)
         if database is None:

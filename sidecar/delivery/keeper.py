@@ -22,7 +22,7 @@ from sidecar.model import RuleSet
 from sidecar.rules.bundle import MANIFEST, Bundle, revision
 from sidecar.rules.documents import load
 from sidecar.rules.schema import Manifest
-from sidecar.rules.shipping import Contents, Floor, is_newer, raise_floor, version_of
+from sidecar.rules.shipping import Contents, Floor, is_newer, is_news, raise_floor
 
 Outcome = Literal[
     "activated",
@@ -154,9 +154,8 @@ class Keeper:
         return await self.take(offer)
 
     def is_news(self, offer: Offer) -> bool:
-        """Tell whether a bundle claims to be newer than everything that was in force."""
-        version = version_of(offer.files)
-        return version is None or is_newer(version, self._store.floor().version)
+        """Tell whether a bundle claims to be newer than what was in force, or is what was about to be when we were killed."""
+        return is_news(offer.files, self._store.floor())
 
     async def reload(self, offer: Offer) -> Report:
         """Take the configured bundle if it is news, else load the one in force anew, as its policy may have changed.
@@ -354,7 +353,7 @@ class Keeper:
         return self._report(Report(outcome, rules.revision, rules.version))
 
     def _commit(self, snapshot: Snapshot, *, shadow: str, step: Step = "take", seen: str = "") -> None:
-        """Write down what runs; the floor comes last, so that a crash before it leaves the older one.
+        """Write down what runs, and the floor before it; see `Store.activate`.
 
         Raises:
             BundleError: another worker put a newer version in force meanwhile.

@@ -1,6 +1,6 @@
 """What a sidecar remembers of its rules over restarts: bundles, which one is in force, the version floor, what happened.
 
-Several workers share one folder. Files are written beside their place and renamed; the floor is written last.
+Several workers share one folder. Files are written beside their place and renamed; the floor is written first.
 """
 
 from __future__ import annotations
@@ -84,9 +84,14 @@ class Store:
         return self._read("active.json", Active) or Active()
 
     def activate(self, active: Active, floor: Floor) -> None:
-        """Write down which bundles run, and then the floor."""
+        """Write down the floor, and then which bundles run.
+
+        A crash between the two leaves a floor that nothing in force has reached: the bundle has passed every check, so it
+        may still come. The other way round leaves a floor below what is in force, and a replay may pass.
+        """
+        if floor != self.floor():
+            self._write(self._folder / "floor.json", msgspec.json.encode(floor))
         self._write(self._folder / "active.json", msgspec.json.encode(active))
-        self._write(self._folder / "floor.json", msgspec.json.encode(floor))
 
     def floor(self) -> Floor:
         """Return the newest version that was in force."""

@@ -25,7 +25,8 @@ from sidecar.delivery.sources import FolderSource, HttpSource, Source, read_offe
 from sidecar.delivery.store import Store
 from sidecar.delivery.watcher import DEBOUNCE_SECONDS, Watcher
 from sidecar.errors import BundleError, ConfigError
-from sidecar.rules.shipping import Trust, is_newer, version_of
+from sidecar.rules.bundle import revision
+from sidecar.rules.shipping import Trust, is_news
 
 # The bundle server's bearer token; an address on the command line is seen by everybody, an environment is not.
 TOKEN_VARIABLE = "SIDECAR_RULES_TOKEN"  # noqa: S105 - the name of a variable
@@ -97,10 +98,7 @@ def begin(delivery: Delivery, options: Options, load: Load, store: Store) -> Sta
     terms, active = terms_of(delivery), store.active().revision
     kept = Offer(*store.get(active), origin="the store") if active else None
     configured = _configured(options, kept)
-    version = version_of(configured.files) if configured else None
-    if configured is None or (kept is not None and version and not is_newer(version, store.floor().version)):
-        configured = None
-    offers = [offer for offer in (configured, kept) if offer is not None]
+    offers = [offer for offer in (configured if _is_wanted(configured, kept, store) else None, kept) if offer]
     refused: tuple[str, ...] = ()
     for offer in offers:
         # What ships passed its gates before it did; trying it once here is enough.
@@ -114,6 +112,14 @@ def begin(delivery: Delivery, options: Options, load: Load, store: Store) -> Sta
             continue
         return Start(offer, snapshot, active, refused)
     raise AssertionError("there is always one to try")
+
+
+def _is_wanted(configured: Offer | None, kept: Offer | None, store: Store) -> bool:
+    """Tell whether the configured bundle is tried before what is kept: it is news, and nobody went back from it."""
+    if configured is None or kept is None:
+        return configured is not None
+    mine = revision(configured.files)
+    return mine not in (revision(kept.files), store.active().held) and is_news(configured.files, store.floor())
 
 
 def _configured(options: Options, kept: Offer | None) -> Offer | None:

@@ -241,12 +241,16 @@ def is_newer(version: str, than: str) -> bool:
     return order(version) > order(than)
 
 
-def version_of(files: Mapping[str, bytes]) -> str | None:
-    """Return the version that a bundle claims; None where its manifest cannot be read."""
+def is_news(files: Mapping[str, bytes], floor: Floor) -> bool:
+    """Tell whether a bundle claims a version beyond the floor, or is the floor's own.
+
+    Of a bundle that cannot be read it is true, so that it is looked at, and its faults are told.
+    """
     try:
-        return load(files.get(MANIFEST, b""), MANIFEST, Manifest).version
+        version = load(files.get(MANIFEST, b""), MANIFEST, Manifest).version
     except BundleError:
-        return None
+        return True
+    return is_newer(version, floor.version) or revision(files) == floor.revision
 
 
 def raise_floor(floor: Floor, contents: Contents) -> Floor:

@@ -178,37 +178,40 @@ def serving(folder, *arguments, host="grpcio", workers=1, policy=None, environme
 
 
 class Load:
-    """Clients that ask without end, half of the time the canary; what they saw is judged afterwards.
+    """Clients that ask without end, half of the time the canary; what they saw is judged at once.
 
     Args:
         sidecar: whom they ask.
         clients: how many, each with a connection of its own.
+        canary: a text that every bundle blocks.
+        clean: a text that none does.
     """
 
-    def __init__(self, sidecar, clients=8):
+    def __init__(self, sidecar, clients=8, *, canary=CANARY, clean=CLEAN):
         self._sidecar = sidecar
         self._clients = clients
+        self._texts = (clean, canary)
+        self._spans = []
         self.asked = 0
         self.failed = Counter()
         self.unfiltered = 0
         self.harmed = 0
-        self.stale = 0
+        self.stale = Counter()
         self.seconds = []
-        self._in_force = [(0.0, None)]
+
+    def offering(self, revision):
+        """Tell that a revision may come into force from now on."""
+        self._spans.append([revision, time.monotonic(), float("inf")])
 
     def entered(self, revision):
-        """Tell that a revision is in force from now on."""
-        self._in_force.append((time.monotonic(), revision))
+        """Tell that a revision is in force at every worker: what was before is not any more."""
+        for span in self._spans:
+            if span[0] != revision:
+                span[2] = min(span[2], time.monotonic())
 
-    def allowed(self, begun, ended, grace=2.0):
-        """Return the revisions that an answer may carry: those in force while it was asked, or until `grace` before."""
-        found = set()
-        for index, (since, revision) in enumerate(self._in_force):
-            until = self._in_force[index + 1][0] if index + 1 < len(self._in_force) else float("inf")
-            # The time is taken after the activation was answered, so an answer may be ahead of it.
-            if since - 60.0 <= ended and begun <= until + grace:
-                found.add(revision)
-        return found
+    def is_allowed(self, revision, begun, ended, grace):
+        """Tell whether an answer may carry a revision: it was in force while it was asked, or `grace` seconds before."""
+        return any(name == revision and since <= ended and begun <= until + grace for name, since, until in self._spans)
 
     async def run(self, work):
         """Ask until `work`, a coroutine, has ended; returns its result."""
@@ -221,29 +224,32 @@ class Load:
             await asyncio.gather(*asking)
 
     async def _ask(self, stop, number):
-        async with grpc.aio.insecure_channel(
-            self._sidecar.address, options=[("grpc.use_local_subchannel_pool", 1), ("grpc.client", number)]
-        ) as channel:
+        options = [("grpc.use_local_subchannel_pool", 1), ("portcullis.client", number)]
+        async with grpc.aio.insecure_channel(self._sidecar.address, options=options) as channel:
             check = channel.unary_unary(
                 "/sidecar.v1.FilterService/Check",
                 request_serializer=filter_pb2.CheckRequest.SerializeToString,
                 response_deserializer=filter_pb2.CheckResponse.FromString,
             )
             while not stop.is_set():
-                is_canary = bool((self.asked + number) % 2)
                 self.asked += 1
-                begun = time.monotonic()
-                try:
-                    answer = await check(filter_pb2.CheckRequest(text=CANARY if is_canary else CLEAN), timeout=30)
-                except grpc.aio.AioRpcError as error:
-                    self.failed[error.code().name] += 1
-                    continue
-                ended = time.monotonic()
-                self.seconds.append(ended - begun)
-                blocked = answer.verdict == filter_pb2.VERDICT_BLOCK
-                self.unfiltered += is_canary and not blocked
-                self.harmed += not is_canary and answer.verdict != filter_pb2.VERDICT_ALLOW
-                self.stale += len(self._in_force) > 1 and answer.revision not in self.allowed(begun, ended)
+                await self._ask_once(check, is_canary=bool(self.asked % 2))
+
+    async def _ask_once(self, check, *, is_canary):
+        begun = time.monotonic()
+        try:
+            answer = await check(filter_pb2.CheckRequest(text=self._texts[is_canary]), timeout=30)
+        except grpc.aio.AioRpcError as error:
+            self.failed[error.code().name] += 1
+            return
+        ended = time.monotonic()
+        self.seconds.append(ended - begun)
+        blocked = answer.verdict == filter_pb2.VERDICT_BLOCK
+        self.unfiltered += is_canary and not blocked
+        self.harmed += not is_canary and answer.verdict != filter_pb2.VERDICT_ALLOW
+        for grace in (0.0, 2.0):
+            allowed = not self._spans or self.is_allowed(answer.revision, begun, ended, grace)
+            self.stale[grace] += not allowed
 
     def quantile(self, share):
         """Return a latency in milliseconds."""
@@ -257,8 +263,8 @@ class Load:
             "failed": sum(self.failed.values()),
             "unfiltered": self.unfiltered,
             "harmed": self.harmed,
-            "stale": self.stale,
+            "wrong generation after 2 s": self.stale[2.0],
         }
 
 
-NO_LOSSES = {"failed": 0, "unfiltered": 0, "harmed": 0, "stale": 0}
+NO_LOSSES = {"failed": 0, "unfiltered": 0, "harmed": 0, "wrong generation after 2 s": 0}
