@@ -58,21 +58,31 @@ TARGETS = (
 )
 
 
+class Kind(enum.Enum):
+    """What a segment is in its message: text, a number outside of strings, or the type of a file that nobody here reads."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    FILE = "file"
+
+
 class Segment(msgspec.Struct, frozen=True, gc=False):
     """One addressable text inside a message.
 
     Args:
-        text: the text as the model will read it.
+        text: the text as the model will read it; of a number, its key and its digits; of a file, its media type.
         target: one of `TARGETS`.
-        path: JSON pointer to the text; after `#`, a pointer inside JSON that is itself a string (tool-call arguments);
-            a `~` at its end means the key of the place, not its value.
+        path: JSON pointer to the text; after `#`, a pointer inside JSON that is itself a string (tool-call arguments),
+            or `=` for the text that a string holds as base64; a `~` at its end means the key of the place, not its value.
         start: findings begin here or later; what stands before was judged, and is context only.
+        kind: what it is in its message.
     """
 
     text: str
     target: str
     path: str = ""
     start: int = 0
+    kind: Kind = Kind.TEXT
 
     def __repr__(self) -> str:
         """Show place and length; text stays out of logs and tracebacks."""

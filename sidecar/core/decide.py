@@ -11,12 +11,17 @@ from sidecar.core.operators import Operator
 from sidecar.core.operators.pseudonymise import Pseudonymise
 from sidecar.core.pseudonyms import Pseudonyms
 from sidecar.core.sanitise import Delimiters, sanitise
-from sidecar.model import Action, Decision, Edit, Finding, Segment, Verdict
+from sidecar.core.splice import apply_edits
+from sidecar.model import Action, Decision, Edit, Finding, Kind, Segment, Verdict
 
 # The rule named where the score alone decides; its span is the whole segment.
 SCORE_RULE = "injection-score"
 # The rule named where the policy sanitises every text with a target.
 SANITISE_RULE = "sanitise-always"
+# A number is an entity only where a checksum or its key makes it likely: its digits alone are no reason to mask it.
+NUMBER_CONFIDENCE = 0.4
+# Four of five Unix timestamps are valid telephone numbers somewhere; with a key that says so, Presidio gives 0.75.
+_BARE_NUMBER_CONFIDENCE = {"PHONE_NUMBER": 0.5}
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -95,7 +100,7 @@ def decide(
     judged.extend(
         (Finding(SANITISE_RULE, "sanitise", 0, len(segment.text), 1.0, segment), Action.SANITISE, _keep)
         for segment in segments
-        if policies[segment.target].always_sanitise
+        if policies[segment.target].always_sanitise and segment.kind is Kind.TEXT
     )
     # In the order of the message, so that pseudonyms are numbered as a reader would: a path sorts /10 before /2.
     places = {segment.path: place for place, segment in enumerate(segments)}
@@ -115,7 +120,7 @@ Judged = tuple[Finding, Action, Operator]
 
 def _judge(finding: Finding, policy: TargetPolicy) -> list[Judged]:
     response = policy.entities.get(finding.entity or "") or policy.families.get(finding.family)
-    if response is None or (finding.confidence < response.min_confidence and not _is_long_number(finding, response)):
+    if response is None or _is_unlikely(finding, response):
         return []
     action = response.action or Action(finding.verdict.label)
     if action is Action.ALLOW:
@@ -123,6 +128,13 @@ def _judge(finding: Finding, policy: TargetPolicy) -> list[Judged]:
     if finding.paranoia > policy.block_paranoia:
         action = Action.FLAG
     return [(finding, action, response.operator)]
+
+
+def _is_unlikely(finding: Finding, response: Response) -> bool:
+    if finding.segment.kind is Kind.NUMBER and finding.entity:
+        least = _BARE_NUMBER_CONFIDENCE.get(finding.entity, NUMBER_CONFIDENCE)
+        return finding.confidence < max(least, response.min_confidence)
+    return finding.confidence < response.min_confidence and not _is_long_number(finding, response)
 
 
 def _is_long_number(finding: Finding, response: Response) -> bool:
@@ -172,8 +184,13 @@ def _edits(judged: Sequence[Judged], policies: Mapping[str, TargetPolicy], pseud
         if any(action is Action.SANITISE for _, action, _ in mine):
             text = sanitise(apply_edits(segment.text, masks), policies[segment.target].delimiters)
             masks = [Edit(path, 0, len(segment.text), text)]
-        edits.extend(masks)
+        edits.extend(masks if segment.kind is Kind.TEXT else [_of_number(edit, segment) for edit in masks])
     return edits
+
+
+def _of_number(edit: Edit, segment: Segment) -> Edit:
+    """Return an edit of a number's digits, without the key before them."""
+    return Edit(edit.path, max(0, edit.start - segment.start), edit.end - segment.start, edit.replacement)
 
 
 def _resolve(judged: Sequence[Judged], pseudonyms: Pseudonyms | None) -> list[Edit]:
@@ -195,13 +212,3 @@ def _resolve(judged: Sequence[Judged], pseudonyms: Pseudonyms | None) -> list[Ed
             operator = operator.within(pseudonyms)  # noqa: PLW2901 - the same operator, bound to the exchange
         edits.append(Edit(finding.segment.path, start, end, operator(finding.entity or finding.rule.upper(), text)))
     return edits
-
-
-def apply_edits(text: str, edits: Sequence[Edit]) -> str:
-    """Return a text with edits applied; they must be in order and must not overlap."""
-    parts: list[str] = []
-    done = 0
-    for edit in edits:
-        parts += (text[done : edit.start], edit.replacement)
-        done = edit.end
-    return "".join((*parts, text[done:]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sidecar.core import block_events
-from sidecar.core.fields import DERIVED, MEDIA, Field, below
+from sidecar.core.fields import DERIVED, MEDIA, SEALED, Field, below
 from sidecar.core.formats import bedrock, openai
 from sidecar.core.sse import (
     EventStreamFramer,
@@ -186,12 +186,12 @@ ANTHROPIC = Dialect(
         Field("/content_block/input/**", CALL),
         Field("/content_block/name", CALL),
         Field("/content_block/content/**", "request.tool_result"),
-        Field("/content_block/content/*/encrypted_content", MEDIA),
-        Field("/content_block/signature", MEDIA),
-        Field("/content_block/data", MEDIA),
-        Field("/delta/signature", MEDIA),
+        Field("/content_block/content/*/encrypted_content", SEALED),
+        Field("/content_block/signature", SEALED),
+        Field("/content_block/data", SEALED),
+        Field("/delta/signature", SEALED),
         Field("/delta/citation/**", TEXT),
-        Field("/delta/citation/encrypted_index", MEDIA),
+        Field("/delta/citation/encrypted_index", SEALED),
     ),
     opaque=(
         *below("", "type", "stop_reason", "model", "log_id"),
@@ -209,7 +209,7 @@ GEMINI = Dialect(
     wholes=(
         Field("/candidates/*/content/parts/*/functionCall/**", CALL),
         Field("/candidates/*/content/parts/*/inlineData/data", MEDIA),
-        Field("/candidates/*/content/parts/*/thoughtSignature", MEDIA),
+        Field("/candidates/*/content/parts/*/thoughtSignature", SEALED),
         Field("/candidates/*/content/parts/**", TEXT),
         Field("/candidates/*/groundingMetadata/**", TEXT),
         Field("/candidates/*/citationMetadata/**", TEXT),
@@ -231,8 +231,8 @@ BEDROCK_CONVERSE = Dialect(
         Delta("/delta/toolUse/input", CALL, embedded=True),
     ),
     wholes=(
-        Field("/delta/reasoningContent/signature", MEDIA),
-        Field("/delta/reasoningContent/redactedContent", MEDIA),
+        Field("/delta/reasoningContent/signature", SEALED),
+        Field("/delta/reasoningContent/redactedContent", SEALED),
         Field("/start/toolUse/name", CALL),
     ),
     opaque=(

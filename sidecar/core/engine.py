@@ -10,7 +10,7 @@ import msgspec
 from sidecar.core.coding import DECODERS, Decoder
 from sidecar.core.confirm import Plan, confirm, confirm_rules
 from sidecar.core.decide import TargetPolicy, decide
-from sidecar.core.extract import extract
+from sidecar.core.extract import extract, unread
 from sidecar.core.joins import find_split
 from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.mask import mask
@@ -200,6 +200,7 @@ class Engine:
         hits = scan(normalise(segments if fresh is None else fresh), self.scanner, self.signs)
         mark("scan")
         findings = confirm(hits, lane.plans) if hits else []
+        findings += unread(segments if fresh is None else fresh)
         mark("confirm")
         if lane.joins and len(segments) > 1:
             findings += find_split(segments, partial(self._find, lane=lane), findings, fresh)

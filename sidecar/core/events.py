@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sidecar.core import jsontext
-from sidecar.core.decide import apply_edits
-from sidecar.core.extract import SHORT_KEY, Node, compile_schema, embedded_segments, is_identifier, is_media
-from sidecar.core.fields import DERIVED, MEDIA, OPAQUE, VOCABULARY, Field, Schema
+from sidecar.core.extract import (
+    LONG_NUMBER,
+    SHORT_KEY,
+    Node,
+    attached_segment,
+    compile_schema,
+    embedded_segments,
+    is_identifier,
+    number_segment,
+)
+from sidecar.core.fields import DERIVED, MEDIA, NUMBERS, OPAQUE, SEALED, VOCABULARY, Field, Schema
 from sidecar.core.mask import without_derived
+from sidecar.core.splice import apply_edits
 from sidecar.errors import MalformedBody
 from sidecar.model import Edit, Segment
 
@@ -180,6 +189,8 @@ class _EventWalk:
         if kind is str:
             if value:
                 self._text(value, node, numbers, path, {})
+        elif kind is int or kind is float:
+            self._number(value, node, path, "")
         elif kind is dict:
             self._object(value, node, numbers, path, depth)
         elif kind is list:
@@ -213,9 +224,27 @@ class _EventWalk:
                 self._text(item, child, numbers, f"{path}/{key}", value)
             elif type(item) is dict or type(item) is list:
                 self.value(item, child, numbers, f"{path}/{key}", depth + 1)
+            elif not -LONG_NUMBER < item < LONG_NUMBER:
+                self._number(item, child, f"{path}/{key}", key)
+
+    def _number(self, value: float, node: Node, path: str, key: str) -> None:
+        """Take a number as a whole text; its key is what says which number it is."""
+        delta = self._deltas.get(node.target)
+        target = delta.target if delta else node.target
+        if -LONG_NUMBER < value < LONG_NUMBER or target in (OPAQUE, DERIVED) or target in self._closings:
+            return
+        if target in (MEDIA, SEALED):
+            target = self._dialect.other
+        if not (key in NUMBERS and target.endswith(".metadata")):
+            self.segments.append(number_segment(value, target, path, key))
 
     def _numbers(self, value: dict[str, Any]) -> Numbers:
-        return tuple(value[name] for name in self._dialect.numbers if type(value.get(name)) is int)
+        numbers: Numbers = ()
+        for name in self._dialect.numbers:  # asked of every object: a generator would cost more than the search
+            number = value.get(name)
+            if type(number) is int:
+                numbers += (number,)
+        return numbers
 
     def _about(self, numbers: Numbers) -> None:
         """Keep what the event is about: the deepest numbers, or nothing where it is about several things."""
@@ -239,13 +268,13 @@ class _EventWalk:
             if not values or text in values:
                 self.closes.append(numbers)
             target = OPAQUE
-        if (
-            target == DERIVED
-            or (target == MEDIA and is_media(text, parent))
-            or (target == OPAQUE and is_identifier(text))
-        ):
+        if target == DERIVED or (target == OPAQUE and is_identifier(text)):
             return
-        if target in (MEDIA, OPAQUE):
+        if target in (MEDIA, SEALED, OPAQUE):
+            attached = None if target == OPAQUE else attached_segment(text, parent, self._dialect.other, path)
+            if attached is not None:
+                self.segments += [attached] if target == MEDIA else []
+                return
             target = self._dialect.other
         inner = embedded_segments(text, target, path) if node.embedded else None
         self.segments += [Segment(text, target, path)] if inner is None else inner

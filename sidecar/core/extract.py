@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from sidecar.core import jsontext, parts
-from sidecar.core.fields import DERIVED, MEDIA, OPAQUE, ROLE, VOCABULARY, Field, Schema
+from sidecar.core.attachments import BASE64_MARK, read_attachment
+from sidecar.core.fields import DERIVED, MEDIA, NUMBERS, OPAQUE, ROLE, SEALED, VOCABULARY, Field, Schema
 from sidecar.errors import BodyTooLarge, MalformedBody
-from sidecar.model import Segment
+from sidecar.model import Finding, Kind, Segment, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # More strings than any conversation holds; each costs a scan, so a body of a million short strings must not pass.
 SEGMENT_LIMIT = 20_000
+# The rule named where a message holds a file that nobody here reads; its family is `media`.
+UNREAD_RULE = "media-unread"
 # Strings that hold JSON that holds strings that hold JSON: no API goes deeper.
 _EMBEDDED_LIMIT = 3
 # An identifier is short and has no blanks; anything else at its place is read as text.
 _OPAQUE_LENGTH = 128
 # Keys up to this length, such as `id` or `x`, are names in any format; a text they are not.
 SHORT_KEY = 3
-_MEDIA_URL = re.compile(r"data:(?:image|audio|video)/[\w.+-]{1,40};base64,[A-Za-z0-9+/=_-]*+\Z")
-_BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{128,}+\Z")
+# A number with so many digits before its point may be a card's or an account's; shorter ones are nobody's.
+LONG_NUMBER = 10**6
+# Of a number's key, so much is read with it.
+KEY_LENGTH = 64
+# Lists of token numbers are text, too, which only the model's own vocabulary could spell out.
+TOKENS = "token ids"
 
 
 def extract(body: bytes, schema: Schema) -> list[Segment]:
@@ -51,9 +59,11 @@ def extract(body: bytes, schema: Schema) -> list[Segment]:
     for part in parts.split(body, schema, syntax):
         if part.is_json:
             segments += [
-                Segment(found.text, found.target, f"{part.path}#{found.path}")
+                msgspec.structs.replace(found, path=f"{part.path}#{found.path}")
                 for found in extract_json(part.content, schema)
             ]
+        elif part.unread:
+            segments.append(Segment(part.unread, schema.other, part.path, kind=Kind.FILE))
         elif part.content:
             segments.append(Segment(decode_text(part.content), schema.other, part.path))
         if len(segments) > SEGMENT_LIMIT:
@@ -68,7 +78,7 @@ def extract_json(body: bytes, schema: Schema) -> list[Segment]:
 
 def extract_value(value: Any, body: bytes, schema: Schema) -> list[Segment]:
     """Find the texts of a JSON document that `jsontext.decode` has read."""
-    walk = _Walk(schema.other)
+    walk = _Walk(schema.other, is_known=bool(schema.fields))
     root = compile_schema(schema)
     if schema.batch and type(value) is list:
         for index, item in enumerate(value):
@@ -77,6 +87,15 @@ def extract_value(value: Any, body: bytes, schema: Schema) -> list[Segment]:
         walk.value(value, root, "", "", 1)
     jsontext.require_distinct_keys(body, walk.keys)
     return walk.segments
+
+
+def unread(segments: Sequence[Segment]) -> list[Finding]:
+    """Return a finding for each file that nobody here reads; the policy says what is done about them."""
+    return [
+        Finding(UNREAD_RULE, "media", 0, len(segment.text), 1.0, segment, verdict=Verdict.FLAG)
+        for segment in segments
+        if segment.kind is Kind.FILE
+    ]
 
 
 def decode_text(body: bytes) -> str:
@@ -98,11 +117,11 @@ def _too_many() -> BodyTooLarge:
 class Node:
     """One place of a format, compiled: what a string here is, and the places below."""
 
-    __slots__ = ("embedded", "named", "roles", "star", "target")
+    __slots__ = ("embedded", "named", "roles", "star", "target", "tokens")
 
     def __init__(self, target: str, roles: Mapping[str, str], star: Node | None = None) -> None:
         self.target = target
-        self.embedded = False
+        self.embedded = self.tokens = False
         self.roles = roles
         self.named: dict[str, Node] = {}
         self.star = star or self
@@ -110,13 +129,13 @@ class Node:
 
 # Compiled trees by the identity of their tables: hashing a table costs more than walking a body. The schema is kept
 # beside its tree, so that no identity is ever used twice.
-_TREES: dict[tuple[int, int, str], tuple[Schema, Node]] = {}
+_TREES: dict[tuple[int, int, int, str], tuple[Schema, Node]] = {}
 _TREES_KEPT = 512
 
 
 def compile_schema(schema: Schema) -> Node:
     """Compile the patterns of a format into a tree; places that no pattern names hold `schema.other`."""
-    key = (id(schema.fields), id(schema.opaque), schema.other)
+    key = (id(schema.fields), id(schema.opaque), id(schema.tokens), schema.other)
     known = _TREES.get(key)
     if known is None:
         if len(_TREES) >= _TREES_KEPT:
@@ -136,6 +155,8 @@ def _compile(schema: Schema) -> Node:
         for step in field.pattern.split("/")[1:]:
             node = _step(node, step, field)
         node.target, node.embedded = field.target, field.embedded
+    for name in schema.tokens:
+        root.named[name].tokens = True
     return root
 
 
@@ -161,10 +182,12 @@ def _everything(target: str) -> Node:
 class _Walk:
     """One pass over a document: collects segments, counts keys."""
 
-    __slots__ = ("keys", "other", "segments")
+    __slots__ = ("is_known", "keys", "other", "segments")
 
-    def __init__(self, other: str) -> None:
+    def __init__(self, other: str, *, is_known: bool = False) -> None:
         self.other = other
+        # Whether the members of the document are an API's own.
+        self.is_known = is_known
         self.keys = 0
         self.segments: list[Segment] = []
 
@@ -204,12 +227,16 @@ class _Walk:
                 self.object(item, child, role, step, depth + 1)
             elif kind is list:
                 self.list(item, child, role, step, depth + 1)
+            elif (kind is int or kind is float) and not -LONG_NUMBER < item < LONG_NUMBER:
+                self.number(item, child, role, step, key)
         if len(self.segments) > SEGMENT_LIMIT:
             raise _too_many()
 
     def list(self, value: list[Any], node: Node, role: str, path: str, depth: int) -> None:
         if depth > jsontext.DEPTH_LIMIT:
             raise jsontext.too_deep()
+        if node.tokens and self.tokens(value, node, path):
+            return
         child = node.star
         for index, item in enumerate(value):
             kind = type(item)
@@ -220,8 +247,18 @@ class _Walk:
                     self.text(item, child, role, f"{path}/{index}", {})
             elif kind is list:
                 self.list(item, child, role, f"{path}/{index}", depth + 1)
+            elif (kind is int or kind is float) and not -LONG_NUMBER < item < LONG_NUMBER:
+                self.number(item, child, role, f"{path}/{index}", "")
         if len(self.segments) > SEGMENT_LIMIT:
             raise _too_many()
+
+    def tokens(self, value: Sequence[Any], node: Node, path: str) -> bool:
+        """Tell whether a list holds numbers of tokens, or lists of them, which say what no pattern can read."""
+        lists = [item if type(item) is list else [item] for item in value]
+        if not value or not all(type(item) is int for listed in lists for item in listed):
+            return False
+        self.segments.append(Segment(TOKENS, node.target, path, kind=Kind.FILE))
+        return True
 
     def text(self, text: str, node: Node, role: str, path: str, parent: dict[str, Any]) -> None:
         target = node.target
@@ -231,8 +268,11 @@ class _Walk:
             target = self.other
         elif target == ROLE:
             target = node.roles.get(role, self.other)
-        elif target == MEDIA:
-            if is_media(text, parent):
+        elif target in (MEDIA, SEALED):
+            attached = attached_segment(text, parent, self.other, path)
+            if attached is not None:
+                if target == MEDIA:
+                    self.segments.append(attached)
                 return
             target = self.other
         elif target == DERIVED:
@@ -244,18 +284,38 @@ class _Walk:
                 return
         self.segments.append(Segment(text, target, path))
 
+    def number(self, value: float, node: Node, role: str, path: str, key: str) -> None:
+        target = node.target
+        if target in (OPAQUE, DERIVED):
+            return
+        if target == ROLE:
+            target = node.roles.get(role, self.other)
+        elif target in (MEDIA, SEALED):
+            target = self.other
+        is_own = target.endswith(".metadata") or (self.is_known and path.count("/") == 1)
+        if not (is_own and key in NUMBERS):
+            self.segments.append(number_segment(value, target, path, key))
+
 
 def is_identifier(text: str) -> bool:
     """Tell an identifier or a word of an enumeration from text: short, ASCII, no blanks."""
     return len(text) <= _OPAQUE_LENGTH and text.isascii() and text.isprintable() and " " not in text
 
 
-def is_media(text: str, parent: dict[str, Any]) -> bool:
-    """Tell base64 of pictures and sound from text; beside a textual media type it is text in disguise."""
-    if _MEDIA_URL.match(text):
-        return True
-    declared = str(parent.get("media_type") or parent.get("mime_type") or parent.get("mimeType") or "image/*")
-    return parent.get("type") != "text" and not declared.startswith("text/") and bool(_BASE64.match(text))
+def attached_segment(text: str, parent: dict[str, Any], target: str, path: str) -> Segment | None:
+    """Return the text of a file that a string holds, or the file itself where it is no text; None: no file."""
+    attachment = read_attachment(text, parent)
+    if attachment is None:
+        return None
+    if attachment.text is None:
+        return Segment(attachment.kind, target, path, kind=Kind.FILE)
+    return Segment(attachment.text, target, f"{path}#{BASE64_MARK}")
+
+
+def number_segment(value: float, target: str, path: str, key: str) -> Segment:
+    """Return a number as a text: its key, which says what it is, and its digits, which are what can be found."""
+    before = f"{key[:KEY_LENGTH]}: " if key else ""
+    return Segment(before + jsontext.digits(value), target, path, len(before), Kind.NUMBER)
 
 
 def embedded_segments(text: str, target: str, path: str) -> list[Segment] | None:

@@ -8,8 +8,10 @@ import msgspec
 ROLE = "{role}"
 # In `Field.target`: an identifier or enumeration; a text only where it does not look like one.
 OPAQUE = ""
-# In `Field.target`: base64 of pictures and sound, or a URL; a text unless it is media.
+# In `Field.target`: a file as base64 or `data:` URL, or an address; a text unless it is a file that holds none.
 MEDIA = "{media}"
+# In `Field.target`: base64 that only the provider reads (signatures, encrypted reasoning, vectors); else a text.
+SEALED = "{sealed}"
 
 # In `Field.target`: says again, in other words, what a text says (token probabilities); gone where that is masked.
 DERIVED = "{derived}"
@@ -21,7 +23,7 @@ class Field(msgspec.Struct, frozen=True):
     Args:
         pattern: a JSON pointer; `*` stands for every item of a list and every key of an object, a last `**` for
             everything below.
-        target: a target, `ROLE`, `OPAQUE`, `MEDIA` or `DERIVED`.
+        target: a target, `ROLE`, `OPAQUE`, `MEDIA`, `SEALED` or `DERIVED`.
         embedded: whether the string may hold JSON of its own, whose strings are the segments.
     """
 
@@ -43,6 +45,7 @@ class Schema(msgspec.Struct, frozen=True):
         sniff: whether a body that is JSON is read as JSON whatever its media type says, as many upstreams do.
         boundary: what separates the parts of a `multipart` body.
         batch: whether a list of such messages is a message, too (JSON-RPC batches, streamed lists).
+        tokens: members of the message that may be lists of token numbers instead of texts; each has a field, too.
     """
 
     name: str
@@ -54,6 +57,17 @@ class Schema(msgspec.Struct, frozen=True):
     sniff: bool = False
     boundary: str = ""
     batch: bool = False
+    tokens: tuple[str, ...] = ()
+
+
+# Times, counts and seeds that APIs send as numbers beside their texts.
+NUMBERS = frozenset(
+    [
+        *("cancelled_at", "completed_at", "created", "created_at", "expires_at", "failed_at", "in_progress_at"),
+        *("eval_duration", "latencyMs", "load_duration", "prompt_eval_duration", "total_duration"),
+        *("random_seed", "seed"),
+    ]
+)
 
 
 def below(prefix: str, *steps: str) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from typing import Protocol
 import msgspec
 
 from sidecar.core.answer_stream import AnswerStream
-from sidecar.core.decide import apply_edits
 from sidecar.core.dialects import dialect_for
 from sidecar.core.engine import Engine, Lane, Outcome
 from sidecar.core.guard import OutputGuard
@@ -16,6 +15,7 @@ from sidecar.core.media import parse_content_type
 from sidecar.core.pseudonyms import Pseudonyms
 from sidecar.core.schemas import Schema, own_format, request_schema, response_schema
 from sidecar.core.stages import Mark, unmarked
+from sidecar.core.splice import apply_edits
 from sidecar.core.turns import Turns
 from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import TARGETS, Decision, Segment, Verdict

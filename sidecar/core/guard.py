@@ -14,10 +14,10 @@ import msgspec
 
 from sidecar.core import api_errors
 from sidecar.core.channel import Channel, TextChannel
-from sidecar.core.decide import apply_edits
 from sidecar.core.events import EventReader, Numbers, Reading
 from sidecar.core.json_channel import JsonChannel
 from sidecar.core.lookout import NOTHING, Lookout
+from sidecar.core.splice import apply_edits
 from sidecar.core.streaming import Judging
 from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import Decision, Edit, Verdict

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sidecar.model import Finding, Segment
+from sidecar.model import Finding, Kind, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,8 +73,8 @@ def find_split(
 
 
 def _neighbours(texts: Sequence[Segment], fresh: Sequence[Segment] | None) -> Sequence[Segment]:
-    """Return the newest texts, from a little before the first new one on; keys of objects are no neighbours."""
-    texts = [item for item in texts if not item.path.endswith("~")]
+    """Return the newest texts, from a little before the first new one on; keys of objects and numbers are no neighbours."""
+    texts = [item for item in texts if item.kind is Kind.TEXT and not item.path.endswith("~")]
     if fresh is None or len(texts) < 2:
         return texts[-NEIGHBOURS:]
     new = {item.path for item in fresh}

@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sidecar.core.channel import Change, Changes, TextChannel
+from sidecar.core.extract import KEY_LENGTH, LONG_NUMBER, number_segment
+from sidecar.core.splice import apply_edits
+from sidecar.model import Verdict
 
 if TYPE_CHECKING:
     from sidecar.core.channel import Judge
     from sidecar.model import Decision
+
+# Characters of the shortest number that is long: `1e6`.
+_LONG = 3
 
 
 class JsonChannel:
@@ -37,6 +45,10 @@ class JsonChannel:
         # A word or number outside of strings, and whether anything came before it.
         self._word = ""
         self._begun = False
+        # The string that came last, and the key that stands before a number.
+        self._head = ""
+        self._key = ""
+        self._decisions: list[Decision] = []
         self.cut = 0
         self.length = 0
 
@@ -72,11 +84,12 @@ class JsonChannel:
 
     def _outside(self, character: str) -> None:
         if character in " \t\r\n":
-            self._word = ""
+            self._end_word()
         elif character in "{[" or (self._begun and character in "}]:,"):
-            self._begun, self._word = True, ""
+            self._end_word()
+            self._begun, self._key = True, self._head if character == ":" else ""
         elif self._begun and character == '"' and not self._word:
-            self._open = True
+            self._open, self._head = True, ""
             self._strings.append(_String(TextChannel(*self._parts)))
         elif self._begun and _is_scalar(self._word + character):
             self._word += character
@@ -85,7 +98,29 @@ class JsonChannel:
             self._plain_start = self.length - len(self._word)
             self._plain.receive(self._word + character)
 
+    def _end_word(self) -> None:
+        """Judge a number that has ended; what masks it is a string, as JSON has no other place for it."""
+        word, self._word = self._word, ""
+        if len(word) < _LONG or word[-1] not in "0123456789":
+            return
+        try:
+            value = msgspec.json.decode(word)
+        except msgspec.DecodeError:
+            return
+        judge, target, path = self._parts
+        if -LONG_NUMBER < value < LONG_NUMBER:
+            return
+        segment = number_segment(value, target, path, self._key)
+        decision, _ = judge.until(segment, len(segment.text))
+        if decision.edits:
+            masked = apply_edits(segment.text[segment.start :], decision.edits)
+            self._changes.add((self.length - len(word), self.length, json.dumps(masked, ensure_ascii=False)))
+        if decision.findings or decision.verdict is not Verdict.ALLOW:
+            self._decisions.append(decision)
+
     def _decoded(self, text: str, begin: int) -> None:
+        if len(self._head) < KEY_LENGTH:
+            self._head += text
         string = self._strings[-1]
         string.marks.extend([begin] * len(text))
         string.text.receive(text)
@@ -115,7 +150,9 @@ class JsonChannel:
         if final and self._escape:
             self._decoded(self._escape, self.length - len(self._escape))
             self._escape = ""
-        decisions: list[Decision] = []
+        if final and self._plain is None:
+            self._end_word()
+        decisions, self._decisions = self._decisions, []
         for index, string in enumerate(self._strings):
             is_open = self._open and index == len(self._strings) - 1
             decisions += string.text.settle(final=final or not is_open)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from sidecar.core.attachments import BASE64_MARK, edit_attachment
+from sidecar.core.splice import apply_edits
 from sidecar.errors import BodyTooLarge, EngineError, MalformedBody
 from sidecar.model import Edit
 
@@ -113,6 +115,11 @@ def _count_keys(root: Any) -> int:
     raise too_deep()
 
 
+def digits(value: float) -> str:
+    """Return a number as a reader would write it: without exponent, and without a fraction that is nothing."""
+    return str(int(value)) if value == int(value) else repr(value)
+
+
 def escape_pointer(key: str) -> str:
     """Escape one reference token of a JSON pointer (RFC 6901, section 3), and `#`, which leads into a string, as `~2`."""
     return key.replace("~", "~0").replace("/", "~1").replace("#", "~2")
@@ -124,7 +131,8 @@ def edit_strings(body: bytes, edits: Sequence[Edit]) -> bytes:
     Args:
         body: a document that `parse` accepted.
         edits: in order and without overlap for each path; a path may go on, after `#`, inside a string that holds
-            JSON, and may end in `KEY_MARK` for the key instead of its value.
+            JSON or base64, and may end in `KEY_MARK` for the key instead of its value. Edits of a number count its
+            digits, and make it a string.
 
     Returns:
         The edited document.
@@ -170,6 +178,9 @@ def _patches(body: bytes, edits: Sequence[Edit]) -> list[Patch]:
     patches: list[Patch] = []
     for path, (start, end) in sorted(spans.items(), key=lambda item: item[1]):
         literal = body[start:end]
+        if not literal.startswith(b'"'):
+            patches.append((start, end, _as_string(literal, here.get(path, ()))))
+            continue
         changes = [(edit.start, edit.end, edit.replacement) for edit in here.get(path, ())]
         if path in inside:
             changes += _embedded_changes(msgspec.json.decode(literal), inside[path])
@@ -181,8 +192,18 @@ def _patches(body: bytes, edits: Sequence[Edit]) -> list[Patch]:
 Change = tuple[int, int, str]
 
 
+def _as_string(literal: bytes, edits: Sequence[Edit]) -> bytes:
+    """Write an edited number as a string: JSON has no other place for what masks it."""
+    text = digits(msgspec.json.decode(literal))
+    if not edits or max(edit.end for edit in edits) > len(text):
+        raise EngineError("an edit reaches past the end of its number")
+    return json.dumps(apply_edits(text, edits), ensure_ascii=False).encode()
+
+
 def _embedded_changes(text: str, edits: Sequence[Edit]) -> list[Change]:
-    """Turn edits of JSON inside a string into changes of that string."""
+    """Turn edits of JSON or base64 inside a string into changes of that string."""
+    if edits[0].path == BASE64_MARK:
+        return [edit_attachment(text, edits)]
     raw = text.encode()
     if any(edit.path.endswith(KEY_MARK) for edit in edits):
         edit_strings(raw, edits)  # raises where keys would no longer be distinct
@@ -220,14 +241,14 @@ def _byte_offsets(literal: bytes, points: Sequence[int]) -> list[int]:
 
 
 def locate(body: bytes, wanted: Collection[str]) -> dict[str, tuple[int, int]]:
-    """Find where strings stand in a document.
+    """Find where strings and numbers stand in a document.
 
     Args:
         body: a document that `parse` accepted.
         wanted: JSON pointers; one that ends in `KEY_MARK` means the key.
 
     Returns:
-        The byte span of each string literal, quotes included, by pointer.
+        The byte span of each literal, quotes included, by pointer.
     """
     spans: dict[str, tuple[int, int]] = {}
     # One frame per open container: its pointer, and the index of the next item; None while an object waits for a key.
@@ -243,7 +264,7 @@ def locate(body: bytes, wanted: Collection[str]) -> dict[str, tuple[int, int]]:
             position = _skip(body, position + 1)
         else:
             end = _token_end(body, position)
-            if pointer in wanted and character == 0x22:
+            if pointer in wanted and character in _EDITABLE:
                 spans[pointer] = (position, end)
             position = _skip(body, end)
         if not frames or position >= len(body) or body[position] in b"}]":
@@ -259,6 +280,10 @@ def locate(body: bytes, wanted: Collection[str]) -> dict[str, tuple[int, int]]:
             pointer = f"{parent}/{index}"
             frames[-1] = (parent, index + 1)
     return spans
+
+
+# What begins a string or a number.
+_EDITABLE = b'"-0123456789'
 
 
 def _skip(body: bytes, position: int) -> int:

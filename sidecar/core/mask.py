@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sidecar.core import jsontext, parts
-from sidecar.core.decide import apply_edits
 from sidecar.core.fields import DERIVED
+from sidecar.core.splice import apply_edits
 from sidecar.errors import EngineError
 
 if TYPE_CHECKING:

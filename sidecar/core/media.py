@@ -35,8 +35,8 @@ class MediaType(msgspec.Struct, frozen=True):
 
     @property
     def is_binary(self) -> bool:
-        """Pictures and sound, which hold no text that a pattern could read."""
-        return self.kind in ("image", "audio", "video")
+        """Pictures and sound, which hold no text that a pattern could read; SVG is text."""
+        return self.kind in ("image", "audio", "video") and not self.is_text
 
     @property
     def syntax(self) -> str:

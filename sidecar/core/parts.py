@@ -32,6 +32,7 @@ class Part(msgspec.Struct, frozen=True):
         content: what it says, decoded.
         is_json: whether `content` is a JSON document whose strings are the segments.
         is_form: whether its written form is URL-encoded.
+        unread: the media type of a part that nobody here reads; then it has no content.
     """
 
     path: str
@@ -40,6 +41,7 @@ class Part(msgspec.Struct, frozen=True):
     content: bytes
     is_json: bool = False
     is_form: bool = False
+    unread: str = ""
 
     def __repr__(self) -> str:
         """Show the place; text stays out of logs and tracebacks."""
@@ -160,6 +162,7 @@ def _one_part(body: bytes, start: int, end: int, index: int) -> Iterator[Part]:
     content = body[blank + 4 : end]
     kind = media.parse_content_type(headers.get("content-type", "text/plain"))
     if kind.is_binary:
+        yield Part(f"/{index}", blank + 4, end, b"", unread=f"{kind.kind}/{kind.subtype}")
         return
     if not kind.is_text and not kind.is_json:
         raise UnsupportedContent("a part of the multipart body has a media type that nobody here reads")

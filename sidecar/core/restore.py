@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sidecar.model import Decision, Edit, Segment, Verdict
+from sidecar.model import Decision, Edit, Kind, Segment, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,5 +47,6 @@ def _joined(edits: list[Edit], segment: Segment, found: list[Restored], pseudony
         # The whole text is rewritten already: what it holds is restored there.
         return others + [Edit(edit.path, edit.start, edit.end, pseudonyms.restore(edit.replacement)) for edit in own]
     kept = [edit for edit in own if not any(edit.start < item.end and item.start < edit.end for item in found)]
-    kept += [Edit(segment.path, item.start, item.end, item.value) for item in found]
+    shift = segment.start if segment.kind is Kind.NUMBER else 0
+    kept += [Edit(segment.path, item.start - shift, item.end - shift, item.value) for item in found]
     return others + sorted(kept, key=lambda edit: edit.start)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sidecar.model import Edit, Finding, Segment, Verdict
+from sidecar.model import Edit, Finding, Kind, Segment, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +93,8 @@ class Turns:
         blocked: list[Segment] = []
         newest = _newest_message(segments)
         for segment in segments:
-            digest = None if len(segment.text) <= _SHORT else self._digest(segment)
+            is_known = len(segment.text) > _SHORT and segment.kind is Kind.TEXT
+            digest = self._digest(segment) if is_known else None
             known = None if digest is None else self._memory.get(digest)
             if known is Verdict.ALLOW:
                 continue

@@ -261,9 +261,19 @@ def _checks(document: PolicyDocument, tools: Tools) -> Iterator[tuple[Place, Cal
     layers += [(("overrides", index, "families"), item.families) for index, item in enumerate(document.overrides)]
     for place, families in layers:
         for name, family in families.items():
+            yield (*place, name, "action"), partial(_require_action, name, family.action)
             yield (*place, name, "operator"), partial(_operator, family.operator, tools)
             for entity, settings in family.entities.items():
                 yield (*place, name, "entities", entity, "operator"), partial(_operator, settings.operator, tools)
+
+
+# Families whose findings have no span that could be masked.
+_WHOLE = frozenset({"media", "length", "repetition", "form"})
+
+
+def _require_action(family: str, action: str | None) -> None:
+    if family in _WHOLE and action in ("mask", "sanitise"):
+        raise ValueError(f"findings of the family `{family}` have no text to mask; use off, flag or block")
 
 
 def _fault_of(check: Callable[[], object]) -> str:

@@ -3,8 +3,9 @@
 import json
 import re
 
-from sidecar.core.extract import is_identifier, is_media
-from sidecar.core.fields import DERIVED, MEDIA, OPAQUE, ROLE, VOCABULARY, Field
+from sidecar.core.attachments import read_attachment
+from sidecar.core.extract import is_identifier
+from sidecar.core.fields import DERIVED, MEDIA, NUMBERS, OPAQUE, ROLE, SEALED, VOCABULARY, Field
 from sidecar.core.jsontext import escape_pointer
 
 _RANK = {"*": 1, "**": 2}
@@ -26,7 +27,25 @@ def _regex(pattern):
     return out + r"\Z"
 
 
-def slow_extract(body, schema):
+def are_tokens(value):
+    """Tell whether a list holds only whole numbers, or lists of them."""
+    lists = [item if isinstance(item, list) else [item] for item in value]
+    return bool(value) and all(type(item) is int for flat in lists for item in flat)
+
+
+def is_long(value):
+    """Tell whether a value is a number of seven digits or more before its point."""
+    return isinstance(value, int | float) and len(str(abs(int(value)))) >= 7
+
+
+def written(value, path):
+    """Return a number behind its key, if it has one."""
+    key = path.rpartition("/")[2].replace("~2", "#").replace("~1", "/").replace("~0", "~")
+    text = str(int(value)) if value == int(value) else str(value)
+    return text if key.isdecimal() else f"{key[:64]}: {text}"
+
+
+def slow_extract(body, schema):  # noqa: PLR0915 - one obvious walk
     """Return (text, target, path) of every segment of a JSON body, in document order."""
     table = patterns(schema)
     names = {step for _, field in table for step in field.pattern.split("/")}
@@ -42,8 +61,12 @@ def slow_extract(body, schema):
             if is_identifier(value):
                 return
             target = schema.other
-        if target == MEDIA:
-            if is_media(value, parent):
+        if target in (MEDIA, SEALED):
+            file = read_attachment(value, parent)
+            if file is not None:
+                if target == MEDIA:
+                    kind = (file.kind, path) if file.text is None else (file.text, f"{path}#=")
+                    found.append((kind[0], schema.other, kind[1]))
                 return
             target = schema.other
         if target == DERIVED:
@@ -60,7 +83,20 @@ def slow_extract(body, schema):
                 return
         found.append((value, target, path))
 
+    def number(value, path, role):
+        target = lookup(path).target
+        if target in (MEDIA, SEALED):
+            target = schema.other
+        if target == ROLE:
+            target = dict(schema.roles).get(role, schema.other)
+        key = path.rpartition("/")[2]
+        is_own = target.endswith(".metadata") or (schema.fields and path.count("/") == 1)
+        if target not in (OPAQUE, DERIVED) and not (is_own and key in NUMBERS):
+            found.append((written(value, path), target, path))
+
     def strings(value, path):
+        if is_long(value):
+            yield written(value, path), path
         if isinstance(value, str) and value:
             yield value, path
         for key, item in (
@@ -81,12 +117,16 @@ def slow_extract(body, schema):
                     target = lookup(f"{below}/").target if any(f.pattern.endswith("**") for _, f in table) else ""
                     found.append((key, target, below + "~"))
                 visit(item, below, role, value)
+        elif isinstance(value, list) and path[1:] in schema.tokens and are_tokens(value):
+            found.append(("token ids", lookup(path).target, path))
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 visit(item, f"{path}/{index}", role, {})
 
     def visit(item, path, role, parent):
-        if isinstance(item, str):
+        if is_long(item):
+            number(item, path, role)
+        elif isinstance(item, str):
             if item:
                 text(item, path, role, parent)
         else:

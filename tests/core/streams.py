@@ -5,11 +5,12 @@ import json
 import re
 
 from sidecar.backends.re_scanner import ReScanner
-from sidecar.core.decide import Response, TargetPolicy, apply_edits
+from sidecar.core.decide import Response, TargetPolicy
 from sidecar.core.engine import Engine, Lane
 from sidecar.core.guard import OutputGuard, Release, Stop, TextGuard
 from sidecar.core.operators import build_operator
 from sidecar.core.plan import build_table, compile_plan
+from sidecar.core.splice import apply_edits
 from sidecar.core.sse import event_stream_headers, event_stream_message
 from sidecar.model import TARGETS, OperatorConfig, Pattern, Rule, Segment, Verdict
 

@@ -1,7 +1,8 @@
 """Findings, scores and policy give one verdict and its edits."""
 
-from sidecar.core.decide import SANITISE_RULE, SCORE_RULE, Response, TargetPolicy, apply_edits, decide
+from sidecar.core.decide import SANITISE_RULE, SCORE_RULE, Response, TargetPolicy, decide
 from sidecar.core.operators import build_operator
+from sidecar.core.splice import apply_edits
 from sidecar.model import Action, Edit, Finding, OperatorConfig, Segment, Verdict
 
 REPLACE = build_operator(OperatorConfig("replace"))

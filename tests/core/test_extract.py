@@ -130,6 +130,7 @@ CASES = {
             "a result": "request.tool_result",
             "a title": "request.document",
             "x" * 200: "request.user",
+            "image/png": "request.user",
             "a_tool": "request.tool_call",
             "a query": "request.tool_call",
             "an argument": "request.tool_call",
@@ -305,7 +306,22 @@ def _sample(schema, rng):
         kind = rng.random()
         if depth > 6 or kind < 0.3:
             return rng.choice(
-                ["text of it", "id-1", "", 3, None, True, '{"q": ["inner", {"long key": "x"}]}', "A" * 200]
+                [
+                    "text of it",
+                    "id-1",
+                    "",
+                    3,
+                    None,
+                    True,
+                    4111111111111111,
+                    -1234567.5,
+                    999999.5,
+                    2e9,
+                    DATA_URL,
+                    FILE,
+                    '{"q": ["inner", {"long key": "x"}]}',
+                    "A" * 200,
+                ]
             )
         if kind < 0.5:
             return [value(depth + 1) for _ in range(rng.randint(0, 3))]
@@ -320,6 +336,9 @@ def _sample(schema, rng):
     return document
 
 
+# A text as a file, and a file that is none.
+DATA_URL = "data:text/plain;base64,aW1wb3J0YW50IG5vdGU="
+FILE = "iVBORw0KGgoAAAANSUhEUgAA" + "A1b2" * 40
 SCHEMAS = {s.name + side: s for f in FORMATS for side, s in ((".request", f.request), (".response", f.response))}
 
 

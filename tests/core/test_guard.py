@@ -46,13 +46,18 @@ def at(value, path):
 def arguments_of(rng):
     """Write the arguments of a call in some spelling: escapes, spaces, nested values."""
     value = {"query": random_text(rng, 6), "list": [random_text(rng, 4), 4111111111111111, True, None]}
+    value["numbers"] = {"deep": [[1234567, -7654321.5], 12, 1e-7], "plain": rng.choice([5555555, 999999, 4.2e9])}
     return json.dumps(value, ensure_ascii=rng.random() < 0.5, indent=rng.choice([None, 1]))
 
 
 def masked_arguments(engine, lane, arguments):
-    """The oracle for arguments: each string masked by itself."""
+    """The oracle for arguments: each string masked by itself, and each long number, which becomes a string."""
 
     def walk(value):
+        if type(value) in (int, float) and abs(value) >= 1e6:
+            written = str(int(value)) if value == int(value) else str(value)
+            masked = whole(engine, lane, written, "response.tool_call")[1]
+            return value if masked == written else masked
         if isinstance(value, str):
             return whole(engine, lane, value, "response.tool_call")[1]
         if isinstance(value, dict):

@@ -6,9 +6,9 @@ import random
 import pytest
 
 from sidecar.core.channel import TextChannel
-from sidecar.core.decide import apply_edits
 from sidecar.core.json_channel import JsonChannel
 from sidecar.core.lookout import NOTHING
+from sidecar.core.splice import apply_edits
 from sidecar.core.streaming import Judging
 from sidecar.model import Edit
 from tests.core.streams import cut, engine_and_lane, random_text, whole

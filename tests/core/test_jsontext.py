@@ -1,5 +1,6 @@
 """Strict JSON, and edits that change their own strings and not one byte more."""
 
+import base64
 import json
 
 import pytest
@@ -7,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.core import jsontext
-from sidecar.core.decide import apply_edits
 from sidecar.core.jsontext import edit_strings, escape_pointer, locate, parse
+from sidecar.core.splice import apply_edits
 from sidecar.errors import EngineError, MalformedBody
 from sidecar.model import Edit
 
@@ -90,11 +91,41 @@ def test_keys_that_become_alike_are_an_error(body):
         edit_strings(body, [Edit(f"{prefix}/x1~", 0, 2, "<X>"), Edit(f"{prefix}/x2~", 0, 2, "<X>")])
 
 
-@pytest.mark.parametrize("path", ["/b", "/a/0", "/n", "/a#/x", "/a~0", ""])
+@pytest.mark.parametrize("path", ["/b", "/a/0", "/t", "/n#/x", "/a#/x", "/a#=", "/a~0", ""])
 def test_edit_without_a_place_is_an_error(path):
     """An edit that names no string is never dropped."""
     with pytest.raises((EngineError, AssertionError)):
-        edit_strings(b'{"a": "text", "n": 1}', [Edit(path, 0, 1, "x")])
+        edit_strings(b'{"a": "text", "n": 1, "t": true}', [Edit(path, 0, 1, "x")])
+
+
+@pytest.mark.parametrize(
+    ("number", "edit", "expected"),
+    [
+        (b"4111111111111111", (0, 12, "*" * 12), b'"************1111"'),
+        (b"-1234567.5", (1, 8, "<N>"), b'"-<N>.5"'),
+        (b"4.111e3", (0, 4, "<N>"), b'"<N>"'),
+    ],
+)
+def test_an_edited_number_becomes_a_string(number, edit, expected):
+    """JSON has no other place for what masks a number; its neighbours stay as they were."""
+    assert b'[1,  %b,{"a" :2e0}]' % expected == edit_strings(b'[1,  %b,{"a" :2e0}]' % number, [Edit("/1", *edit)])
+
+
+def test_edit_past_the_end_of_a_number_is_an_error():
+    """An edit that does not fit its number is never cut."""
+    with pytest.raises(EngineError):
+        edit_strings(b"[1234567]", [Edit("/0", 0, 8, "x")])
+
+
+@pytest.mark.parametrize("prefix", ["", "data:text/plain;charset=utf-8;base64,"])
+def test_text_in_base64_is_edited_in_its_place(prefix):
+    """The file is written anew around the edit; what names its type stays."""
+    text = "call ada@example.com, then go home. " * 5
+    body = json.dumps({"url": prefix + base64.b64encode(text.encode()).decode(), "b": 1}).encode()
+    edited = json.loads(edit_strings(body, [Edit("/url#=", 5, 20, "<E>")]))
+
+    assert edited["url"].startswith(prefix)
+    assert "call <E>" + text[20:] == base64.b64decode(edited["url"].removeprefix(prefix)).decode()
 
 
 def test_edit_past_the_end_is_an_error():

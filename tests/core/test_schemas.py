@@ -3,7 +3,7 @@
 import pytest
 
 from sidecar.core.extract import compile_schema
-from sidecar.core.fields import DERIVED, MEDIA, OPAQUE, ROLE
+from sidecar.core.fields import DERIVED, MEDIA, OPAQUE, ROLE, SEALED
 from sidecar.core.schemas import FORMATS, custom_schema, request_schema, response_schema
 from sidecar.model import TARGETS
 
@@ -46,7 +46,7 @@ def test_tables_name_known_targets_only():
                 {field.target for field in schema.fields} | {schema.other} | {target for _, target in schema.roles}
             )
 
-            assert set() == targets - {*TARGETS, DERIVED, MEDIA, OPAQUE, ROLE}, schema.name
+            assert set() == targets - {*TARGETS, DERIVED, MEDIA, OPAQUE, ROLE, SEALED}, schema.name
 
 
 def test_answers_have_targets_of_answers():

@@ -5,8 +5,8 @@ import string
 
 import pytest
 
-from sidecar.core.decide import apply_edits
 from sidecar.core.guard import TextGuard
+from sidecar.core.splice import apply_edits
 from sidecar.model import Segment, Verdict
 
 LETTERS = string.ascii_letters + string.digits

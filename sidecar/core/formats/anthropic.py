@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidecar.core.fields import MEDIA, REQUEST_ROLES, ROLE, Field, Schema, below
+from sidecar.core.fields import MEDIA, REQUEST_ROLES, ROLE, SEALED, Field, Schema, below
 
 FIELDS = (
     Field("/system", "request.system"),
@@ -15,8 +15,8 @@ FIELDS = (
     Field("/messages/*/content/*/title", "request.document"),
     Field("/messages/*/content/*/context", "request.document"),
     Field("/messages/*/content/*/thinking", "request.assistant"),
-    Field("/messages/*/content/*/signature", MEDIA),
-    Field("/messages/*/content/*/data", MEDIA),
+    Field("/messages/*/content/*/signature", SEALED),
+    Field("/messages/*/content/*/data", SEALED),
     Field("/messages/*/content/*/input/**", "request.tool_call"),
     Field("/messages/*/content/*/name", "request.tool_call"),
     # Only tool results have `content` of their own.
@@ -43,12 +43,12 @@ RESPONSE_FIELDS = (
     Field("/content/*/text", "response.text"),
     Field("/content/*/citations/**", "response.text"),
     Field("/content/*/thinking", "response.reasoning"),
-    Field("/content/*/signature", MEDIA),
-    Field("/content/*/data", MEDIA),
+    Field("/content/*/signature", SEALED),
+    Field("/content/*/data", SEALED),
     Field("/content/*/input/**", "response.tool_call"),
     Field("/content/*/name", "response.tool_call"),
     Field("/content/*/content/**", "request.tool_result"),
-    Field("/content/*/content/*/encrypted_content", MEDIA),
+    Field("/content/*/content/*/encrypted_content", SEALED),
     Field("/completion", "response.text"),
 )
 

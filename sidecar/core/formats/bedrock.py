@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidecar.core.fields import MEDIA, REQUEST_ROLES, ROLE, Field, Schema, below
+from sidecar.core.fields import MEDIA, REQUEST_ROLES, ROLE, SEALED, Field, Schema, below
 from sidecar.core.formats import anthropic
 
 CONVERSE_REQUEST = Schema(
@@ -13,7 +13,7 @@ CONVERSE_REQUEST = Schema(
         Field("/messages/*/content/*/toolUse/input/**", "request.tool_call"),
         Field("/messages/*/content/*/toolResult/content/**", "request.tool_result"),
         Field("/messages/*/content/*/reasoningContent/**", "request.assistant"),
-        Field("/messages/*/content/*/reasoningContent/reasoningText/signature", MEDIA),
+        Field("/messages/*/content/*/reasoningContent/reasoningText/signature", SEALED),
         *(
             Field(f"/messages/*/content/*/{kind}/source/bytes", MEDIA)
             for kind in ("image", "video", "document", "audio")
@@ -37,8 +37,8 @@ CONVERSE_RESPONSE = Schema(
         Field("/output/message/content/**", "response.text"),
         Field("/output/message/content/*/toolUse/**", "response.tool_call"),
         Field("/output/message/content/*/reasoningContent/**", "response.reasoning"),
-        Field("/output/message/content/*/reasoningContent/reasoningText/signature", MEDIA),
-        Field("/output/message/content/*/reasoningContent/redactedContent", MEDIA),
+        Field("/output/message/content/*/reasoningContent/reasoningText/signature", SEALED),
+        Field("/output/message/content/*/reasoningContent/redactedContent", SEALED),
     ),
     other="response.metadata",
     opaque=("/stopReason", "/output/message/role", "/output/message/content/*/toolUse/toolUseId"),

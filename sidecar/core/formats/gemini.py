@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidecar.core.fields import MEDIA, REQUEST_ROLES, ROLE, Field, Schema, below
+from sidecar.core.fields import MEDIA, REQUEST_ROLES, ROLE, SEALED, Field, Schema, below
 
 
 def _parts(prefix: str, target: str) -> tuple[Field, ...]:
@@ -24,8 +24,8 @@ def _parts(prefix: str, target: str) -> tuple[Field, ...]:
                 Field(f"{prefix}/parts/*/{media}/data", MEDIA),
             )
         ),
-        Field(f"{prefix}/parts/*/thoughtSignature", MEDIA),
-        Field(f"{prefix}/parts/*/thought_signature", MEDIA),
+        Field(f"{prefix}/parts/*/thoughtSignature", SEALED),
+        Field(f"{prefix}/parts/*/thought_signature", SEALED),
     )
 
 

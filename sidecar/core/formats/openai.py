@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidecar.core.fields import DERIVED, MEDIA, OPAQUE, REQUEST_ROLES, ROLE, Field, Schema, below
+from sidecar.core.fields import DERIVED, MEDIA, OPAQUE, REQUEST_ROLES, ROLE, SEALED, Field, Schema, below
 
 _TOOL = "request.tool_definition"
 
@@ -76,17 +76,19 @@ COMPLETIONS_REQUEST = Schema(
     name="openai.completions",
     fields=(Field("/prompt", "request.user"), Field("/suffix", "request.user"), Field("/user", "request.metadata")),
     opaque=("/model",),
+    tokens=("prompt",),
 )
 
 EMBEDDINGS_REQUEST = Schema(
     name="openai.embeddings",
     fields=(Field("/input", "request.user"), Field("/user", "request.metadata")),
     opaque=("/model", "/encoding_format"),
+    tokens=("input",),
 )
 
 EMBEDDINGS_RESPONSE = Schema(
     name="openai.embeddings",
-    fields=(Field("/data/*/embedding", MEDIA),),
+    fields=(Field("/data/*/embedding", SEALED),),
     other="response.metadata",
     opaque=(*below("", "object", "model", "id"), "/data/*/object"),
 )
@@ -153,7 +155,7 @@ RESPONSES_REQUEST = Schema(
         Field("/input/*/output/image_url", MEDIA),
         Field("/input/*/results/**", "request.document"),
         Field("/input/*/summary/**", "request.assistant"),
-        Field("/input/*/encrypted_content", MEDIA),
+        Field("/input/*/encrypted_content", SEALED),
         Field("/prompt/variables/**", "request.user"),
         Field("/tools/**", _TOOL),
         Field("/text/format/**", _TOOL),
@@ -181,7 +183,7 @@ def responses_output(prefix: str) -> tuple[Field, ...]:
         Field(f"{prefix}/content/**", "response.text"),
         Field(f"{prefix}/content/*/logprobs/**", DERIVED),
         Field(f"{prefix}/summary/**", "response.reasoning"),
-        Field(f"{prefix}/encrypted_content", MEDIA),
+        Field(f"{prefix}/encrypted_content", SEALED),
         Field(f"{prefix}/arguments", "response.tool_call", embedded=True),
         Field(f"{prefix}/input", "response.tool_call"),
         Field(f"{prefix}/action/**", "response.tool_call"),
