@@ -14,8 +14,8 @@ from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.media import parse_content_type
 from sidecar.core.pseudonyms import Pseudonyms
 from sidecar.core.schemas import Schema, own_format, request_schema, response_schema
-from sidecar.core.stages import Mark, unmarked
 from sidecar.core.splice import apply_edits
+from sidecar.core.stages import Mark, unmarked
 from sidecar.core.turns import Turns
 from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import TARGETS, Decision, Segment, Verdict

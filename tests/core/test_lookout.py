@@ -173,7 +173,7 @@ def test_any_chunking_of_a_leak_gives_the_same():
             [*rng.sample(words, 3), *words[start : start + rng.randint(1, 12)], "and", *rng.sample(words, 2)]
         )
         whole = engine.judge((Segment(text, "response.text"),), lane, recall)
-        from sidecar.core.decide import apply_edits
+        from sidecar.core.splice import apply_edits
 
         expected = apply_edits(text, whole.edits)
         guard = TextGuard(engine, lane, recall=recall)
