@@ -17,6 +17,7 @@ import msgspec
 
 from sidecar.adapters.admin import Admin
 from sidecar.adapters.credentials import Guard
+from sidecar.adapters.escort import Timings
 from sidecar.adapters.extproc import METHOD as EXT_PROC
 from sidecar.adapters.extproc import ExternalProcessor
 from sidecar.adapters.filter_service import FilterService
@@ -25,12 +26,12 @@ from sidecar.adapters.rpc import Method
 from sidecar.adapters.tracing import traced
 from sidecar.app import Live, Options, Snapshot, load_files
 from sidecar.backends.upstream import Upstreams
-from sidecar.backends.upstream_metrics import UpstreamMetrics
 from sidecar.delivery.keeper import Report
 from sidecar.delivery.shadow import ShadowingObserver
 from sidecar.delivery.store import Store
 from sidecar.delivery.wiring import Delivery, RulesWorker, begin
-from sidecar.errors import ConfigError, SidecarError
+from sidecar.errors import SidecarError
+from sidecar.forwarding import chooser, load_forwarding, open_upstreams
 from sidecar.gateway.run import Workers
 from sidecar.guard import Keeper as PerimeterKeeper
 from sidecar.hosts.listen import Listen, TcpAddress
@@ -38,8 +39,6 @@ from sidecar.hosts.ports import runtime_folder
 from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
 from sidecar.hosts.worker import Workload
 from sidecar.instruments import Instruments, Watching
-from sidecar.rules.upstreams import Forwarding, read_upstreams, single
-from sidecar.telemetry import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -55,16 +54,18 @@ class Settings(msgspec.Struct, frozen=True):
         options: rules and policy.
         upstream: URL of the upstream gateway, for `Forward`; empty for none.
         upstreams: the upstreams file, in place of `upstream`.
+        routes: the upstreams file by which ext_proc tells Envoy where a request goes; None: Envoy knows.
         watching: audit log and traces.
         perimeter: the perimeter file; None: callers are believed.
         worker: which worker this is; each has a log of its own.
-        ext_proc: what Envoy's configuration cannot say itself; see `sidecar.adapters.extproc.read_settings`.
+        ext_proc: what Envoy's configuration cannot say itself; see `sidecar.adapters.extproc_settings`.
         delivery: how rules reach this sidecar while it runs.
     """
 
     options: Options = Options()
     upstream: str = ""
     upstreams: Path | None = None
+    routes: Path | None = None
     watching: Watching = Watching()
     perimeter: Path | None = None
     worker: int = 0
@@ -101,7 +102,7 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     )
     rules.adopt(begun)
     instruments.watch_shadow(rules.shadow_report)
-    upstreams = _open_upstreams(given, instruments.metrics)
+    upstreams = open_upstreams(load_forwarding(given.upstream, given.upstreams), instruments.metrics)
 
     async def renew_perimeter() -> None:
         try:
@@ -148,41 +149,26 @@ def _methods(
     given: Settings, instruments: Instruments, live: Live, guard: Guard | None, upstreams: Upstreams | None
 ) -> Iterator[Method]:
     """Yield the methods of the two services that filter; calls of the first have spans, exchanges of both."""
-    tracer, refused = instruments.tracer, instruments.recorder.refused
-    first_token = instruments.metrics.first_token_seconds.observe
+    tracer, metrics = instruments.tracer, instruments.metrics
+    first_token = metrics.first_token_seconds.observe
     forwarder = Forwarder(upstreams, guard, first_token, tracer) if upstreams else None
     for method in FilterService(live.current, forwarder, guard).methods():
         yield traced(method, tracer) if tracer and not method.path.endswith("/Forward") else method
-    yield from ExternalProcessor(live.current, given.ext_proc, guard=guard, refused=refused, tracer=tracer).methods()
+    yield from ExternalProcessor(
+        live.current,
+        given.ext_proc,
+        guard=guard,
+        refused=instruments.recorder.refused,
+        tracer=tracer,
+        directory=chooser(load_forwarding("", given.routes)),
+        timings=Timings(metrics.upstream_seconds.observe, first_token),
+    ).methods()
 
 
 def _open_perimeter(settings: Settings, instruments: Instruments) -> PerimeterKeeper | None:
     if settings.perimeter is None:
         return None
     return PerimeterKeeper(settings.perimeter, instruments.metrics, instruments.recorder.refused)
-
-
-def load_forwarding(upstream: str, upstreams: Path | None) -> Forwarding | None:
-    """Read where requests may go: one URL, or an upstreams file; None where there is neither.
-
-    Raises:
-        ConfigError: the URL or the file cannot be used.
-    """
-    if upstreams is None:
-        return single(upstream) if upstream else None
-    try:
-        return read_upstreams(upstreams.read_bytes(), str(upstreams))
-    except OSError as error:
-        raise ConfigError(f"{upstreams}: no such upstreams file ({error.strerror})") from None
-
-
-def _open_upstreams(settings: Settings, metrics: Metrics) -> Upstreams | None:
-    forwarding = load_forwarding(settings.upstream, settings.upstreams)
-    if forwarding is None:
-        return None
-    upstreams = Upstreams(forwarding, UpstreamMetrics(metrics.registry, metrics.upstream_seconds))
-    metrics.before_render(upstreams.show)
-    return upstreams
 
 
 def _open_store(delivery: Delivery) -> Store:
@@ -193,29 +179,21 @@ def _open_store(delivery: Delivery) -> Store:
     return Store(folder)
 
 
-def filter_workers(
-    options: Options,
-    *,
-    host: str,
-    count: int | None,
-    say: Callable[[str], None],
-    delivery: Delivery = Delivery(),  # noqa: B008 - a frozen value
-) -> Workers:
+def filter_workers(settings: Settings, *, host: str, count: int | None, say: Callable[[str], None]) -> Workers:
     """Describe the processes in which a gateway runs its filter.
 
     Args:
-        options: rules and policy.
+        settings: what each of them serves.
         host: `auto`, `envoy` or `grpcio`.
         count: how many; None for one each core.
         say: takes the few lines that a person should see.
-        delivery: how rules reach them while they run.
 
     Raises:
         ConfigError: the host cannot be used here.
     """
     return Workers(
         factory=_FACTORY,
-        settings=msgspec.to_builtins(Settings(options, delivery=delivery), enc_hook=_encode),
+        settings=msgspec.to_builtins(settings, enc_hook=_encode),
         host=choose_host(host, say),
         count=count or len(os.sched_getaffinity(0)),
         say=say,

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import re
 import secrets
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sidecar.adapters._pb import external_processor_pb2 as pb
+from sidecar.adapters.escort import Escort, Stopwatch, Timings
 from sidecar.adapters.extproc_clean import prepared
+from sidecar.adapters.extproc_settings import settings_of, to_caller
 from sidecar.adapters.rpc import Method, Shape
 from sidecar.adapters.tracing import begin_trace
 from sidecar.core.api_errors import Fault
+from sidecar.core.dispatch import Dispatch
 from sidecar.core.entrance import Entrance
 from sidecar.core.exchange import (
     Action,
     BodyEvent,
-    BodyMode,
     Caller,
     Continue,
     Event,
@@ -34,15 +34,15 @@ from sidecar.core.exchange import (
     TrailersEvent,
 )
 from sidecar.core.perimeter import Credentials
-from sidecar.core.refusal import METADATA_NAMESPACE
 from sidecar.core.transaction import Transaction
-from sidecar.errors import ConfigError, DeadlineExceeded
+from sidecar.core.upstreams import POOL_HEADER, Directory
+from sidecar.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from sidecar.adapters.credentials import Guard
-    from sidecar.adapters.rpc import Answer, Call, Metadata
+    from sidecar.adapters.rpc import Answer, Call
     from sidecar.adapters.tracing import ExchangeTrace, Tracer
     from sidecar.core.exchange import Direction
     from sidecar.core.filter import Filters
@@ -55,24 +55,11 @@ METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 
 # Envoy's default `message_timeout` is 0.2 s. Configurations that raise it say so in this metadata of the gRPC stream.
 DEADLINE_SECONDS = 0.15
-_ATTRIBUTE = "attribute:"
-# What Envoy's configuration may say about an exchange, as gRPC metadata `x-sidecar-KEY`, and what each value looks like.
-SETTINGS = {
-    "application": re.compile(r"[ -~]{1,200}\Z"),
-    "route": re.compile(r"[ -~]{1,1000}\Z"),
-    "deadline": re.compile(r"\d{1,4}(?:\.\d{1,6})?\Z", re.ASCII),
-    # Envoy has `allow_mode_override`.
-    "override": re.compile(r"allowed\Z"),
-    # Envoy does not send answers, and that is meant.
-    "responses": re.compile(r"unguarded\Z"),
-}
-_SETTING_NAMES = tuple((key, f"x-sidecar-{key}") for key in SETTINGS)
 # Longer inspections leave the event loop, so that other exchanges go on and the deadline can be kept.
 _INLINE_BYTES = 32 * 1024
 # Streams stay open while the upstream thinks, so this counts waiting ones, too.
 STREAM_LIMIT = 4096
 
-_MODES = tuple(BodyMode)
 _WIRE_MODES = (pb.NONE, pb.STREAMED, pb.BUFFERED, pb.BUFFERED_PARTIAL, pb.FULL_DUPLEX_STREAMED, pb.GRPC)
 _REPLACE = pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 
@@ -104,76 +91,6 @@ def _headers(headers: pb.HeaderMap) -> Headers:
     return tuple([(item.key.lower(), (item.raw_value.decode("latin-1") or item.value)) for item in headers.headers])
 
 
-def read_settings(pairs: Iterable[str]) -> dict[str, str]:
-    """Read `KEY=VALUE` pairs: what every exchange has where Envoy's configuration does not say it.
-
-    Raises:
-        ConfigError: a key is unknown, or a value cannot be used.
-    """
-    settings: dict[str, str] = {}
-    for pair in pairs:
-        key, _, value = pair.partition("=")
-        if key not in SETTINGS or not SETTINGS[key].match(value):
-            known = ", ".join(SETTINGS)
-            raise ConfigError(
-                f"--ext-proc {pair}: give KEY=VALUE, KEY one of {known}; override=allowed, deadline=SECONDS"
-            )
-        settings[key] = value
-    return settings
-
-
-def settings_of(request: pb.ProcessingRequest, metadata: Metadata, defaults: Mapping[str, str]) -> Mapping[str, str]:
-    """Collect what Envoy's configuration says about the exchange; the client's headers never count.
-
-    A value `attribute:NAME` stands for that attribute of the exchange, such as a route's name or a client certificate's.
-
-    Args:
-        request: the first message; earlier filters may have left dynamic metadata in it.
-        metadata: of the gRPC stream, `initial_metadata` of Envoy's `grpc_service`, which routes can override.
-        defaults: for what neither says.
-    """
-    dynamic: dict[str, Any] = {}
-    if request.HasField("metadata_context"):
-        forwarded = request.metadata_context.filter_metadata
-        dynamic = dict(forwarded[METADATA_NAMESPACE].items()) if METADATA_NAMESPACE in forwarded else {}
-    found = [str(metadata.get(name) or dynamic.get(key) or defaults.get(key, "")) for key, name in _SETTING_NAMES]
-    return _valid(tuple([_resolve(value, request) if value.startswith(_ATTRIBUTE) else value for value in found]))
-
-
-def _resolve(value: str, request: pb.ProcessingRequest) -> str:
-    """Return the value of the attribute that a setting names; nothing where Envoy did not send it."""
-    name = value.removeprefix(_ATTRIBUTE)
-    return next((str(fields[name]) for fields in request.attributes.values() if name in fields), "")
-
-
-# Settings come from configuration: few differ, and all streams of a route have the same.
-@functools.lru_cache(1024)
-def _valid(values: tuple[str, ...]) -> Mapping[str, str]:
-    found = zip(SETTINGS, values, strict=True)
-    return MappingProxyType({key: value for key, value in found if SETTINGS[key].match(value)})
-
-
-def to_caller(request: pb.ProcessingRequest, settings: Mapping[str, str]) -> Caller:
-    """Say what is known of the exchange before it begins.
-
-    Args:
-        request: the first message.
-        settings: as `settings_of` collects them.
-    """
-    modes = Modes()
-    if request.HasField("protocol_config"):
-        config = request.protocol_config
-        modes = Modes(_MODES[config.request_body_mode], _MODES[config.response_body_mode])
-    return Caller(
-        application=settings.get("application", ""),
-        route=settings.get("route", ""),
-        modes=modes,
-        observe=request.observability_mode,
-        overridable="override" in settings,
-        guard_response="responses" not in settings,
-    )
-
-
 # Actions out
 
 
@@ -190,7 +107,7 @@ def _continue(action: Continue) -> pb.ProcessingResponse:
     mutation = _mutation(action.edits)
     if action.part == "trailers":
         return _response(action.direction, "trailers", pb.TrailersResponse(header_mutation=mutation))
-    common = pb.CommonResponse(header_mutation=mutation)
+    common = pb.CommonResponse(header_mutation=mutation, clear_route_cache=_chooses(action.edits))
     answer = pb.HeadersResponse if action.part == "headers" else pb.BodyResponse
     response = _response(action.direction, action.part, answer(response=common))
     if action.override is not None:
@@ -214,8 +131,15 @@ def _override(modes: Modes) -> pb.ProcessingMode:
 
 def _replace_body(action: ReplaceBody) -> pb.ProcessingResponse:
     mutation = pb.BodyMutation(body=action.data) if action.data else pb.BodyMutation(clear_body=True)
-    common = pb.CommonResponse(header_mutation=_mutation(action.edits), body_mutation=mutation)
+    common = pb.CommonResponse(
+        header_mutation=_mutation(action.edits), body_mutation=mutation, clear_route_cache=_chooses(action.edits)
+    )
     return _response(action.direction, "body", pb.BodyResponse(response=common))
+
+
+def _chooses(edits: HeaderEdits) -> bool:
+    """Tell whether Envoy has to look for its route anew."""
+    return any(name == POOL_HEADER for name, _ in edits.set)
 
 
 def _send_chunk(action: SendChunk) -> pb.ProcessingResponse:
@@ -263,6 +187,8 @@ class ExternalProcessor:
         guard: the perimeter for the HTTP clients behind Envoy; None: they are believed.
         refused: told why an exchange is refused where no rule, no policy and no perimeter did it.
         tracer: begins a span for each exchange that is sampled; None for none.
+        directory: the upstreams among which Envoy is told to choose, by a header; None: its configuration says where.
+        timings: told how long upstreams take.
     """
 
     def __init__(
@@ -275,9 +201,13 @@ class ExternalProcessor:
         guard: Guard | None = None,
         refused: Callable[[str], None] | None = None,
         tracer: Tracer | None = None,
+        directory: Directory | None = None,
+        timings: Timings | None = None,
     ) -> None:
         self._tracer = tracer
         self._guard = guard
+        self._directory = directory
+        self._timings = timings
         self._refused = refused or _uncounted
         self._snapshot = snapshot
         self._defaults = defaults or {}
@@ -342,11 +272,11 @@ class ExternalProcessor:
         if trace:
             trace.receive(event)
             caller = msgspec.structs.replace(caller, headers=trace.headers)
-        transaction = self._begin(caller, trace)
+        transaction, escort = self._begin(caller, entrance, trace)
+        fault = fault or escort.choose(event)
         deadline = float(settings.get("deadline", DEADLINE_SECONDS))
-        for action in transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline):
-            if trace:
-                trace.act(action)
+        actions = transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline)
+        for action in escort.after(event, actions):
             yield prepared(action) or to_response(action)
         coming: asyncio.Future[pb.ProcessingRequest | None] | None = None
         while True:
@@ -365,12 +295,9 @@ class ExternalProcessor:
             if request is None:
                 return
             event = to_event(request)
-            if trace:
-                trace.receive(event)
-            fault = entrance.receive(event) if entrance else None
-            for action in transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline):
-                if trace:
-                    trace.act(action)
+            fault = escort.before(event)
+            actions = transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline)
+            for action in escort.after(event, actions):
                 yield prepared(action) or to_response(action)
 
     def _entrance(self, call: Call, event: Event) -> Entrance:
@@ -388,11 +315,23 @@ class ExternalProcessor:
             on_refusal=self._guard.refused,
         )
 
-    def _begin(self, caller: Caller, trace: ExchangeTrace | None) -> Transaction:
+    def _begin(
+        self, caller: Caller, entrance: Entrance | None, trace: ExchangeTrace | None
+    ) -> tuple[Transaction, Escort]:
         report: Report | None = functools.partial(self._report, caller) if self._report else None
         if trace:
             report = trace.report if report is None else _both(report, trace.report)
-        return Transaction(self._snapshot().filter, caller, exchange_id=secrets.token_hex(8), report=report)
+        filters = self._snapshot().filter
+        escort = Escort(
+            entrance,
+            Dispatch(self._directory, caller.application, filters(caller.application, caller.route).lane)
+            if self._directory
+            else None,
+            Stopwatch(self._timings) if self._timings else None,
+            trace=trace,
+            hidden=self._guard.key_header if self._guard else "",
+        )
+        return Transaction(filters, caller, exchange_id=secrets.token_hex(8), report=report), escort
 
 
 _OVERLOADED = Fault(503, "overloaded", "The security filter is at its limit of open exchanges; try again.")

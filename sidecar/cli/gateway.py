@@ -5,20 +5,30 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from sidecar.app import Options, load_snapshot
 from sidecar.cli.delivery_options import delivery_of, delivery_options
+from sidecar.cli.serve import read_admin
 from sidecar.delivery.wiring import Delivery
+from sidecar.forwarding import load_forwarding
 from sidecar.gateway.run import DEMO, Gateway, Settings, run, run_until
+from sidecar.instruments import Watching
+from sidecar.serve import Settings as Served
 from sidecar.serve import filter_workers, remembering
 
 
 @click.command()
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, help="Where clients connect; port 0 picks one.")
 @click.option("--upstream", default=DEMO, show_default=True, help="URL of an LLM gateway, or `demo`.")
+@click.option(
+    "--upstreams",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Several gateways: routes, weights, health, failover, residency, as Envoy's clusters (docs/forwarding.md).",
+)
 @click.option("--policy", default="default", show_default=True, help="A policy that ships, or a file.")
 @click.option("--rules", type=click.Path(path_type=Path), help="Folder of a rule bundle; default: the one that ships.")
 @delivery_options
@@ -33,16 +43,38 @@ from sidecar.serve import filter_workers, remembering
 @click.option(
     "--workers", type=click.IntRange(1, 1024), metavar="N", help="Filter processes; one each core if left out."
 )
+@click.option(
+    "--perimeter",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Who may call, from where, for what and how much; without it callers are believed.",
+)
+@click.option(
+    "--audit", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the audit log; none if left out."
+)
+@click.option(
+    "--audit-when-full",
+    type=click.Choice(["block", "drop"]),
+    default="block",
+    show_default=True,
+    help="When the log cannot be written: refuse messages, or drop records and count them.",
+)
+@click.option("--admin", default="off", show_default=True, metavar="ADDR", help="Metrics and health; `off` for none.")
 @click.option("--concurrency", type=click.IntRange(1), help="Envoy's worker threads; default: one each core.")
 def gateway(
     *,
     listen: str,
     upstream: str,
+    upstreams: Path | None,
     policy: str,
     rules: Path | None,
     application: str,
     host: str,
     workers: int | None,
+    perimeter: Path | None,
+    audit: Path | None,
+    audit_when_full: Literal["block", "drop"],
+    admin: str,
     concurrency: int | None,
     **delivery: Any,
 ) -> None:
@@ -54,7 +86,11 @@ def gateway(
       sidecar gateway --listen 127.0.0.1:8080 --upstream http://127.0.0.1:4000
       sidecar gateway --upstream https://llm.example.com --policy ./policy.yaml
       sidecar gateway --rules ./rules --rules-watch
+      sidecar gateway --upstreams upstreams.yaml --perimeter perimeter.yaml --audit ./audit --admin 127.0.0.1:9464
     """
+    if upstreams and upstream != DEMO:
+        raise click.UsageError("give --upstream or --upstreams, not both")
+    forwarding = load_forwarding("", upstreams)
 
     def say(line: str) -> None:
         click.secho(f"  {line}", dim=True, err=True)
@@ -67,8 +103,23 @@ def gateway(
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        own = filter_workers(options, host=host, count=workers, say=say, delivery=arriving)
-        settings = Settings(listen, upstream, application, concurrency, workers=own)
+        served = Served(
+            options,
+            routes=upstreams,
+            watching=Watching(audit, audit_when_full),
+            perimeter=perimeter,
+            delivery=arriving,
+        )
+        own = filter_workers(served, host=host, count=workers, say=say)
+        settings = Settings(
+            listen,
+            upstream,
+            application,
+            concurrency,
+            workers=own,
+            forwarding=forwarding,
+            admin=read_admin(admin),
+        )
         async with run(snapshot, settings) as running:
             _announce(running, settings, policy, len(snapshot.bundle.rule_set.rules))
             await run_until(stop, running)
@@ -80,6 +131,8 @@ def gateway(
 
 def _announce(running: Gateway, settings: Settings, policy: str, rules: int) -> None:
     upstream = f"{settings.upstream} (answers with what it received)" if running.demo else settings.upstream
+    if settings.forwarding is not None:
+        upstream = ", ".join(settings.forwarding.directory.upstreams)
     click.secho("Portcullis gateway", bold=True, nl=False)
     click.echo(f"  ·  {rules} rules  ·  policy {policy}")
     click.echo("  listening  ", nl=False)

@@ -10,15 +10,16 @@ from typing import Any, Literal
 
 import click
 
-from sidecar.adapters.extproc import read_settings
+from sidecar.adapters.extproc_settings import read_settings
 from sidecar.app import Options
 from sidecar.cli.delivery_options import delivery_of, delivery_options
 from sidecar.config import find_policy
+from sidecar.forwarding import load_forwarding
 from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, limits_for, parse_address
 from sidecar.hosts.logs import FORMATS, begin, say
 from sidecar.instruments import Watching
 from sidecar.rules.policy import read_policy
-from sidecar.serve import Settings, load_forwarding
+from sidecar.serve import Settings
 from sidecar.serve import serve as run
 
 
@@ -151,13 +152,13 @@ def serve(
         Options(rules=rules, policy=_absolute(policy)),
         upstream,
         upstreams,
-        Watching(audit, audit_when_full, otlp),
-        perimeter,
+        watching=Watching(audit, audit_when_full, otlp),
+        perimeter=perimeter,
         ext_proc=read_settings(ext_proc),
         delivery=delivery_of(delivery, push=rules_push),
     )
     count = workers or _default_workers(listen)
-    running = run(settings, listen, host=host, workers=count, pin=pin, say=say, admin=_admin(admin))
+    running = run(settings, listen, host=host, workers=count, pin=pin, say=say, admin=read_admin(admin))
     sys.exit(asyncio.run(running))
 
 
@@ -172,7 +173,8 @@ def _default_workers(listen: Listen) -> int:
     return cores
 
 
-def _admin(text: str) -> TcpAddress | None:
+def read_admin(text: str) -> TcpAddress | None:
+    """Read where metrics are shown; None for `off`."""
     if text == "off":
         return None
     address = parse_address(text)

@@ -163,11 +163,11 @@ class Directory:
         self, upstreams: Iterable[Upstream], routes: Iterable[Route], residency: Iterable[Residency] = ()
     ) -> None:
         self.upstreams = {upstream.name: upstream for upstream in upstreams}
-        self._routes = tuple(routes)
+        self.routes = tuple(routes)
         self._residency = tuple(residency)
         self._pools = {
             (route.name, regions): self._pool(route, regions)
-            for route in self._routes
+            for route in self.routes
             for regions in ((), *(rule.regions for rule in self._residency))
         }
 
@@ -176,9 +176,15 @@ class Directory:
         """Every pool that a request may be sent to; a closed set, known at load."""
         return tuple(dict.fromkeys(self._pools.values()))
 
+    @property
+    def is_simple(self) -> bool:
+        """Whether everything goes one way, so that nobody has to choose."""
+        first = self.routes[0]
+        return len(self._pools) == 1 and not (first.models or first.applications or first.paths or first.headers)
+
     def find(self, asking: Asking) -> Pool | None:
         """Return the pool of a request; None where no route takes it."""
-        route = next((route for route in self._routes if route.takes(asking)), None)
+        route = next((route for route in self.routes if route.takes(asking)), None)
         if route is None:
             return None
         bound = next((rule.regions for rule in self._residency if rule.holds_for(asking)), ())

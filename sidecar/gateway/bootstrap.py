@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from sidecar.core.refusal import METADATA_NAMESPACE
+from sidecar.core.upstreams import POOL_HEADER
 from sidecar.errors import ConfigError
+from sidecar.gateway.clusters import UPSTREAM_OPTIONS, clusters, routes
 from sidecar.hosts.listen import TcpAddress, UnixAddress, parse_address
+from sidecar.rules.upstreams import Forwarding, single
 
 _HTTP = "type.googleapis.com/envoy.extensions.filters.http"
-_UPSTREAM_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 # Envoy's buffers must not be the tighter limit: ours answers in the caller's API shape.
 _BUFFER_ROOM = 64 * 1024
 # Longer than any model thinks before its first token; a dead peer is found by TCP and HTTP/2 keepalive.
@@ -22,14 +22,6 @@ _IDLE_SECONDS = 900
 # Time for one message, and our own deadline below it, so that we and not Envoy write the refusal.
 MESSAGE_SECONDS = 10.0
 DEADLINE_SECONDS = 8.0
-
-
-class Upstream(msgspec.Struct, frozen=True):
-    """Where clean requests go."""
-
-    address: TcpAddress
-    tls: bool = False
-    prefix: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -46,7 +38,7 @@ class Plan(msgspec.Struct, frozen=True):
     """
 
     listen: TcpAddress
-    upstream: Upstream
+    upstream: Forwarding
     filter_sockets: tuple[str, ...]
     admin_socket: str
     body_limit: int
@@ -70,23 +62,18 @@ def parse_listen(text: str) -> TcpAddress:
     return TcpAddress(host, address.port)
 
 
-def parse_upstream(url: str) -> Upstream:
+def parse_upstream(url: str) -> Forwarding:
     """Read the URL of an upstream.
 
     Raises:
         ConfigError: it is no http or https URL with a host.
     """
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
-        raise ConfigError("--upstream: give `demo` or a URL such as http://127.0.0.1:4000 or https://llm.example.com")
-    # Base URLs of OpenAI clients end in /v1, and so do the paths that they request.
-    prefix = parts.path.rstrip("/").removesuffix("/v1")
-    tls = parts.scheme == "https"
-    return Upstream(TcpAddress(parts.hostname, port or (443 if tls else 80)), tls, prefix)
+        return single(url)
+    except ConfigError:
+        raise ConfigError(
+            "--upstream: give `demo` or a URL such as http://127.0.0.1:4000 or https://llm.example.com"
+        ) from None
 
 
 def bootstrap(plan: Plan) -> dict[str, Any]:
@@ -95,7 +82,7 @@ def bootstrap(plan: Plan) -> dict[str, Any]:
         "admin": {"address": {"pipe": {"path": plan.admin_socket, "mode": 0o600}}},
         "static_resources": {
             "listeners": [_listener(plan)],
-            "clusters": [_filter_cluster(plan), _upstream_cluster(plan)],
+            "clusters": [_filter_cluster(plan), *clusters(plan.upstream, plan.body_limit + _BUFFER_ROOM)],
         },
     }
 
@@ -125,27 +112,18 @@ def _connection_manager(plan: Plan) -> dict[str, Any]:
         "stream_idle_timeout": f"{_IDLE_SECONDS}s",
         "request_headers_timeout": "10s",
         "request_timeout": "120s",
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [_route(plan)]}]},
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes(plan.upstream)}]},
+        "early_header_mutation_extensions": [_never_from_clients()],
         "http_filters": [_ext_proc(plan), {"name": "router", "typed_config": {"@type": f"{_HTTP}.router.v3.Router"}}],
         "local_reply_config": {"mappers": _local_replies()},
     }
 
 
-def _route(plan: Plan) -> dict[str, Any]:
-    action: dict[str, Any] = {
-        "cluster": "upstream",
-        "host_rewrite_literal": _authority(plan.upstream),
-        # An answer takes as long as it takes; the idle timeout ends those that have died.
-        "timeout": "0s",
-    }
-    if plan.upstream.prefix:
-        action["regex_rewrite"] = {"pattern": {"regex": "^/"}, "substitution": f"{plan.upstream.prefix}/"}
-    return {"match": {"prefix": "/"}, "route": action}
-
-
-def _authority(upstream: Upstream) -> str:
-    standard = upstream.address.port == (443 if upstream.tls else 80)
-    return upstream.address.host if standard else str(upstream.address)
+def _never_from_clients() -> dict[str, Any]:
+    """Remove, before any filter, the header by which the filter chooses the way."""
+    name = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+    config = {"@type": f"type.googleapis.com/{name}", "mutations": [{"remove": POOL_HEADER}]}
+    return {"name": "envoy.http.early_header_mutation.header_mutation", "typed_config": config}
 
 
 def _ext_proc(plan: Plan) -> dict[str, Any]:
@@ -173,24 +151,29 @@ def _ext_proc(plan: Plan) -> dict[str, Any]:
                 "response_body_mode": response,
                 "response_trailer_mode": "SEND",
             },
+            "request_attributes": ["source.address"],
             "response_attributes": ["response.code_details"],
             "metadata_options": {"receiving_namespaces": {"untyped": [METADATA_NAMESPACE]}},
         },
     }
 
 
-# Envoy's own refusals, in the error shape of the API: what it could not reach, and what outgrew its buffer.
-_UNREACHABLE = ["UF", "UH", "UO", "NC", "NR", "DF", "URX", "UC", "UT", "UPE", "OM"]
+# Envoy's own refusals, in the error shape of the API: 502 where the upstream may have processed the request, 504 where it was
+# too late, 503 where nobody was asked. The first that fits counts.
+_BROKE_OFF = ["UC", "UR", "UPE"]
+_LATE = ["UT"]
+_UNREACHABLE = ["UF", "UH", "UO", "NC", "NR", "DF", "URX", "OM"]
 
 
 def _local_replies() -> list[dict[str, Any]]:
     return [
-        {
-            "filter": {"response_flag_filter": {"flags": _UNREACHABLE}},
-            "body_format_override": _openai_error(
-                "The upstream gateway cannot be reached (%RESPONSE_FLAGS%).", "server_error", "upstream_unavailable"
-            ),
-        },
+        _upstream_error(_BROKE_OFF, 502, "The upstream gateway broke off (%RESPONSE_FLAGS%).", "upstream_failed"),
+        _upstream_error(
+            _LATE, 504, "The upstream gateway did not answer in time (%RESPONSE_FLAGS%).", "upstream_timeout"
+        ),
+        _upstream_error(
+            _UNREACHABLE, 503, "The upstream gateway cannot be reached (%RESPONSE_FLAGS%).", "upstream_unavailable"
+        ),
         {
             "filter": _cel("response.code_details == 'request_payload_too_large'"),
             "body_format_override": _openai_error(
@@ -204,6 +187,14 @@ def _local_replies() -> list[dict[str, Any]]:
             ),
         },
     ]
+
+
+def _upstream_error(flags: list[str], status: int, message: str, code: str) -> dict[str, Any]:
+    return {
+        "filter": {"response_flag_filter": {"flags": flags}},
+        "status_code": status,
+        "body_format_override": _openai_error(message, "server_error", code),
+    }
 
 
 def _cel(expression: str) -> dict[str, Any]:
@@ -261,60 +252,10 @@ def _filter_cluster(plan: Plan) -> dict[str, Any]:
         "connect_timeout": "1s",
         "per_connection_buffer_limit_bytes": plan.body_limit + _BUFFER_ROOM,
         "typed_extension_protocol_options": {
-            _UPSTREAM_OPTIONS: {
-                "@type": f"type.googleapis.com/{_UPSTREAM_OPTIONS}",
+            UPSTREAM_OPTIONS: {
+                "@type": f"type.googleapis.com/{UPSTREAM_OPTIONS}",
                 "explicit_http_config": {"http2_protocol_options": {"initial_stream_window_size": 2**20}},
             }
         },
         "load_assignment": {"cluster_name": "filter", "endpoints": [{"lb_endpoints": endpoints}]},
     }
-
-
-def _upstream_cluster(plan: Plan) -> dict[str, Any]:
-    address = plan.upstream.address
-    endpoint = {"endpoint": {"address": {"socket_address": {"address": address.host, "port_value": address.port}}}}
-    cluster: dict[str, Any] = {
-        "name": "upstream",
-        "type": "STATIC" if _is_ip(address.host) else "LOGICAL_DNS",
-        # Both families, tried in turn for each connection: a name may have an address on which nobody listens.
-        "dns_lookup_family": "ALL",
-        "connect_timeout": "5s",
-        "per_connection_buffer_limit_bytes": plan.body_limit + _BUFFER_ROOM,
-        "load_assignment": {"cluster_name": "upstream", "endpoints": [{"lb_endpoints": [endpoint]}]},
-    }
-    if plan.upstream.tls:
-        cluster["transport_socket"] = _tls(address.host)
-        cluster["typed_extension_protocol_options"] = {
-            _UPSTREAM_OPTIONS: {
-                "@type": f"type.googleapis.com/{_UPSTREAM_OPTIONS}",
-                "auto_config": {"http_protocol_options": {}, "http2_protocol_options": {}},
-            }
-        }
-    return cluster
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _tls(host: str) -> dict[str, Any]:
-    authorities = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
-    name = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
-    san = {"san_type": "IP_ADDRESS" if _is_ip(host) else "DNS", "matcher": {"exact": host}}
-    context: dict[str, Any] = {
-        "@type": f"type.googleapis.com/{name}",
-        "common_tls_context": {
-            "alpn_protocols": ["h2", "http/1.1"],
-            "validation_context": {
-                "trusted_ca": {"filename": authorities},
-                "match_typed_subject_alt_names": [san],
-            },
-        },
-    }
-    if not _is_ip(host):
-        context["sni"] = host
-    return {"name": "envoy.transport_sockets.tls", "typed_config": context}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from sidecar.adapters.admin import Admin
 from sidecar.adapters.extproc import ExternalProcessor
 from sidecar.errors import EngineError
 from sidecar.gateway import bootstrap
@@ -17,7 +18,8 @@ from sidecar.gateway.demo import DemoUpstream
 from sidecar.gateway.envoy import Envoy, require_free
 from sidecar.hosts import grpcio
 from sidecar.hosts.listen import Listen, TcpAddress, UnixAddress, limits_for
-from sidecar.hosts.supervisor import Plan, supervised
+from sidecar.hosts.supervisor import Plan, Supervisor, supervised
+from sidecar.rules.upstreams import Forwarding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -52,10 +54,12 @@ class Settings(msgspec.Struct, frozen=True):
     Args:
         listen: where clients connect; port 0 chooses a free one.
         upstream: a URL, or `demo`.
+        forwarding: the upstreams file, in place of `upstream`.
         application: the name under which policies know the traffic.
         concurrency: Envoy's worker threads; None for one each core.
         modes: ext_proc's body modes, request and response.
         workers: how the filter runs in processes of its own; None: in this one.
+        admin: where metrics and health of the workers are shown; None for nowhere.
     """
 
     listen: str = "127.0.0.1:8080"
@@ -64,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True):
     concurrency: int | None = None
     modes: tuple[str, str] = ("BUFFERED", "BUFFERED")
     workers: Workers | None = None
+    forwarding: Forwarding | None = None
+    admin: TcpAddress | None = None
 
 
 class Gateway:
@@ -104,7 +110,9 @@ async def run(snapshot: Filters, settings: Settings) -> AsyncIterator[Gateway]:
     listen = bootstrap.parse_listen(settings.listen)
     if listen.port:
         require_free(listen)
-    upstream = None if settings.upstream == DEMO else bootstrap.parse_upstream(settings.upstream)
+    upstream = settings.forwarding
+    if upstream is None and settings.upstream != DEMO:
+        upstream = bootstrap.parse_upstream(settings.upstream)
     body_limit = snapshot.filter(settings.application).lane.body_limit
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portcullis-")))
@@ -114,7 +122,7 @@ async def run(snapshot: Filters, settings: Settings) -> AsyncIterator[Gateway]:
             stack.callback(demo.stop)
             upstream = bootstrap.parse_upstream(demo.url)
         own = Listen((UnixAddress(folder / "filter.sock"),), limits=limits_for(body_limit))
-        sockets = await stack.enter_async_context(_serving(snapshot, own, settings.workers))
+        sockets = await stack.enter_async_context(_serving(snapshot, own, settings))
         admin = folder / "admin.sock"
         plan = bootstrap.Plan(
             listen=listen,
@@ -133,11 +141,14 @@ async def run(snapshot: Filters, settings: Settings) -> AsyncIterator[Gateway]:
 
 
 @contextlib.asynccontextmanager
-async def _serving(snapshot: Filters, listen: Listen, workers: Workers | None) -> AsyncIterator[tuple[str, ...]]:
+async def _serving(snapshot: Filters, listen: Listen, settings: Settings) -> AsyncIterator[tuple[str, ...]]:
     """Run the filter and give its sockets."""
+    workers, forwarding = settings.workers, settings.forwarding
     async with contextlib.AsyncExitStack() as stack:
         if workers is None:
-            server = await grpcio.start(ExternalProcessor(lambda: snapshot).methods(), listen)
+            directory = None if forwarding is None or forwarding.directory.is_simple else forwarding.directory
+            service = ExternalProcessor(lambda: snapshot, directory=directory)
+            server = await grpcio.start(service.methods(), listen)
             stack.push_async_callback(server.stop, _GRACE_SECONDS)
             addresses = server.addresses
         else:
@@ -149,8 +160,17 @@ async def _serving(snapshot: Filters, listen: Listen, workers: Workers | None) -
                 workers=workers.count,
                 grace=_GRACE_SECONDS,
             )
-            addresses = (await stack.enter_async_context(supervised(plan, workers.say))).addresses
+            supervisor = await stack.enter_async_context(supervised(plan, workers.say))
+            addresses = supervisor.addresses
+            if settings.admin is not None:
+                stack.callback(_show(supervisor, settings.admin, workers.say).close)
         yield tuple(str(address.path) for address in addresses if isinstance(address, UnixAddress))
+
+
+def _show(supervisor: Supervisor, address: TcpAddress, say: Callable[[str], None]) -> Admin:
+    pages = Admin(address.host, address.port, metrics=supervisor.metrics, status=supervisor.status)
+    say(f"metrics on http://{address.host}:{pages.port}/metrics")
+    return pages
 
 
 async def run_until(stop: asyncio.Event, gateway: Gateway) -> None:

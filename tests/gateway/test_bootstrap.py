@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from sidecar.core.upstreams import Location
 from sidecar.errors import ConfigError
 from sidecar.gateway import bootstrap
 from sidecar.gateway.envoy import find_envoy, require_free
@@ -55,7 +56,9 @@ def test_bad_listen_address_is_refused(text):
 )
 def test_upstream_url_is_read(url, host, port, tls, prefix):
     """Clients ask for /v1/…, and base URLs end in /v1: one of them is enough."""
-    assert bootstrap.parse_upstream(url) == bootstrap.Upstream(TcpAddress(host, port), tls, prefix)
+    [upstream] = bootstrap.parse_upstream(url).directory.upstreams.values()
+
+    assert upstream.location == Location(host, port, tls, prefix)
 
 
 @pytest.mark.parametrize("url", ["", "demo2", "ftp://x", "http://", "http://x:port", "http://u:p@x", "http://x?q=1"])

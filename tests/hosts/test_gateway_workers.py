@@ -3,10 +3,11 @@
 import httpx
 import pytest
 
-from sidecar.app import Options, load_snapshot
+from sidecar.app import load_snapshot
 from sidecar.errors import ConfigError
 from sidecar.gateway.envoy import find_envoy
 from sidecar.gateway.run import Settings, run
+from sidecar.serve import Settings as Served
 from sidecar.serve import filter_workers
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +30,7 @@ def _envoy():
 async def test_gateway_filters_through_its_workers(host):
     """Clean requests reach the upstream, attacks do not, addresses are masked; both workers get their share."""
     said = []
-    workers = filter_workers(Options(), host=host, count=2, say=said.append)
+    workers = filter_workers(Served(), host=host, count=2, say=said.append)
     settings = Settings(listen="127.0.0.1:0", concurrency=1, workers=workers)
     async with (
         run(load_snapshot(), settings) as gateway,
