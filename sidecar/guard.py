@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sidecar.adapters.credentials import Guard
 from sidecar.backends.jwt_tokens import JwtTokens
-from sidecar.core.gatekeeper import MeteredGate, Quotas, Usage
+from sidecar.core.gatekeeper import LocalMeters, MeteredGate, Meters, Quotas, Usage
 from sidecar.core.perimeter import Perimeter
 from sidecar.errors import ConfigError
 from sidecar.rules.perimeter import Application, PerimeterDocument, compile_perimeter, read_perimeter
 from sidecar.telemetry import Metrics
 
+if TYPE_CHECKING:
+    from sidecar.backends.redis_quota import Fleet
+
+# The address of the Redis in which a fleet keeps its meters; it may hold a password, so it is no option.
+REDIS_VARIABLE = "SIDECAR_QUOTA_REDIS"
 _PER_MILLION = 1_000_000
 
 
@@ -35,7 +42,10 @@ class Keeper:
         self._path = path
         self._metrics = metrics
         self._document = _read(path)
-        self._gate = MeteredGate(*self._parts(self._document), clock=time.monotonic, wall_clock=time.time)
+        self._fleet = _fleet(self._document)
+        self._gate = MeteredGate(*self._parts(self._document), meters=self._meters)
+        metrics.before_render(self._look)
+        self._failures = 0
         self.guard = Guard(self._gate, self._document.key_header, self._count, refused)
         self._count_tokens = {kind: metrics.tokens.labels(kind).inc for kind in ("prompt", "completion")}
 
@@ -57,12 +67,40 @@ class Keeper:
         quotas = {application.name: _quotas(application) for application in document.applications}
         return perimeter, quotas, partial(price, document)
 
+    def _meters(self, application: str, quotas: Quotas) -> Meters:
+        local = LocalMeters(application, quotas, clock=time.monotonic, wall_clock=time.time)
+        if self._fleet is None:
+            return local
+        from sidecar.backends.redis_quota import RedisMeters  # noqa: PLC0415 - an extra
+
+        return RedisMeters(self._fleet, application, quotas, local)
+
+    def _look(self) -> None:
+        if self._fleet is not None:
+            failures = self._fleet.failures
+            self._metrics.quota_failures.inc(failures - self._failures)
+            self._failures = failures
+
     def _count(self, usage: Usage, is_warned: bool) -> None:
         self._count_tokens["prompt"](usage.prompt_tokens)
         self._count_tokens["completion"](usage.completion_tokens)
         self._metrics.cost.inc(price(self._document, usage))
         if is_warned:
             self._metrics.budget_warnings.inc()
+
+
+def _fleet(document: PerimeterDocument) -> Fleet | None:
+    """Return the fleet's meters, where the environment names a Redis."""
+    url = os.environ.get(REDIS_VARIABLE, "")
+    if not url:
+        return None
+    try:
+        from sidecar.backends.redis_quota import Fleet  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise ConfigError(
+            f"{REDIS_VARIABLE}: redis is not installed (pip install 'portcullis-sidecar[redis]')"
+        ) from None
+    return Fleet(url, when_down=document.when_redis_down)
 
 
 def _read(path: Path) -> PerimeterDocument:

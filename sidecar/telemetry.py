@@ -100,6 +100,7 @@ class Metrics:
         self.tokens = counter("tokens", "Tokens that upstreams reported.", ("kind",))
         self.cost = counter("cost", "Money spent by the price table, in its currency.")
         self.budget_warnings = counter("budget_warnings", "Answers charged beyond a budget's soft threshold.")
+        self.quota_failures = counter("quota_failures", "Steps of quotas that went without Redis, which was away.")
         self.reloads = counter("reloads", "Rule updates, by outcome.", ("outcome",))
         self.shadow_differences = counter(
             "shadow_differences", "Verdicts of the shadow bundle that differ.", ("change",)

@@ -50,6 +50,7 @@ QUIET = {
     "sidecar_calls_in_flight",
     "sidecar_calls_refused",
     "sidecar_ner_queue",
+    "sidecar_quota_failures",
     "sidecar_ner_restarts",
     "sidecar_worker_restarts",
 }

@@ -11,10 +11,12 @@ from sidecar.core.gatekeeper import Gatekeeper, Usage
 from sidecar.core.perimeter import Credentials, Refusal
 
 _STATUS = {
+    400: Status.INVALID_ARGUMENT,
     401: Status.UNAUTHENTICATED,
     403: Status.PERMISSION_DENIED,
     413: Status.RESOURCE_EXHAUSTED,
     429: Status.RESOURCE_EXHAUSTED,
+    503: Status.UNAVAILABLE,
 }
 
 

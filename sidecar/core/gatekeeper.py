@@ -41,11 +41,11 @@ class Admission(msgspec.Struct, frozen=True):
 
     Args:
         grant: what its application may do.
-        has_slot: whether it holds one of the application's slots.
+        slot: the name of the slot of the application's that it holds; empty for none.
     """
 
     grant: Grant
-    has_slot: bool = False
+    slot: str = ""
 
 
 class Gatekeeper(Protocol):
@@ -68,28 +68,115 @@ class Gatekeeper(Protocol):
         ...
 
 
-class _Meters:
-    """The meters of one application."""
+class Meters(Protocol):
+    """What one application used; kept in this process, or for a whole fleet."""
 
-    def __init__(self, quotas: Quotas) -> None:
-        self.quotas = quotas
-        self.requests = Meter(quotas.requests) if quotas.requests else None
-        self.tokens = Meter(quotas.tokens) if quotas.tokens else None
-        self.bytes = Meter(quotas.bytes) if quotas.bytes else None
-        self.slots = Slots(quotas.concurrent) if quotas.concurrent else None
-        self.token_ledger = Ledger(quotas.token_budget) if quotas.token_budget else None
-        self.money_ledger = Ledger(quotas.money_budget) if quotas.money_budget else None
+    def admit(self) -> str | Refusal:
+        """Take one request and a slot; returns the slot's name, empty where there are none."""
+        ...
+
+    def take(self, length: int, tokens: int) -> Refusal | None:
+        """Take a request's bytes and estimated tokens."""
+        ...
+
+    def charge(self, prompt: int, completion: int, money: float) -> bool:
+        """Charge what an answer used; true where a budget's soft threshold is reached."""
+        ...
+
+    def leave(self, slot: str) -> None:
+        """Give a slot back."""
+        ...
+
+
+# The refusals of all meters, wherever they are kept.
+def too_many(what: str, wait: float) -> Refusal:
+    """Refuse for a rate: `requests`, `bytes` or `tokens`."""
+    return Refusal(429, "rate_limited", f"Too many {what}.", wait)
+
+
+def too_many_at_once() -> Refusal:
+    """Refuse for want of a slot."""
+    return Refusal(429, "too_many_at_once", "Too many requests at once.", 1.0)
+
+
+def budget_spent(what: str, wait: float) -> Refusal:
+    """Refuse for a budget: `token` or `money`."""
+    return Refusal(429, f"{what}_budget_spent", f"The {what} budget is spent.", wait)
+
+
+class LocalMeters:
+    """The meters of one application in this process.
+
+    Args:
+        application: its name.
+        quotas: how much it may do.
+        clock: monotonic seconds, for rates.
+        wall_clock: seconds since the epoch, for budgets.
+    """
+
+    def __init__(
+        self, application: str, quotas: Quotas, *, clock: Callable[[], float], wall_clock: Callable[[], float]
+    ) -> None:
+        self._application = application
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._requests = Meter(quotas.requests) if quotas.requests else None
+        self._tokens = Meter(quotas.tokens) if quotas.tokens else None
+        self._bytes = Meter(quotas.bytes) if quotas.bytes else None
+        self._slots = Slots(quotas.concurrent) if quotas.concurrent else None
+        self._token_ledger = Ledger(quotas.token_budget) if quotas.token_budget else None
+        self._money_ledger = Ledger(quotas.money_budget) if quotas.money_budget else None
+
+    def admit(self) -> str | Refusal:
+        """Take one request and a slot; returns the slot's name, empty where there are none."""
+        for ledger, what in ((self._token_ledger, "token"), (self._money_ledger, "money")):
+            if ledger:
+                standing = ledger.standing(self._application, self._wall_clock())
+                if standing.is_spent:
+                    return budget_spent(what, standing.resets_in)
+        if self._requests:
+            wait = self._requests.take(self._application, 1, self._clock())
+            if wait:
+                return too_many("requests", wait)
+        if self._slots is None:
+            return ""
+        return "slot" if self._slots.enter(self._application) else too_many_at_once()
+
+    def take(self, length: int, tokens: int) -> Refusal | None:
+        """Take a request's bytes and estimated tokens."""
+        now = self._clock()
+        for meter, units, what in ((self._bytes, length, "bytes"), (self._tokens, tokens, "tokens")):
+            wait = meter.take(self._application, units, now) if meter else 0.0
+            if wait:
+                return too_many(what, wait)
+        return None
+
+    def charge(self, prompt: int, completion: int, money: float) -> bool:
+        """Charge what an answer used; true where a budget's soft threshold is reached."""
+        # The prompt was taken from the rate by estimate when it was weighed.
+        if self._tokens:
+            self._tokens.charge(self._application, completion, self._clock())
+        warned, now = False, self._wall_clock()
+        for ledger, amount in ((self._token_ledger, float(prompt + completion)), (self._money_ledger, money)):
+            if ledger:
+                ledger.spend(self._application, amount, now)
+                warned = warned or ledger.standing(self._application, now).is_warned
+        return warned
+
+    def leave(self, slot: str) -> None:
+        """Give a slot back."""
+        if slot and self._slots:
+            self._slots.leave(self._application)
 
 
 class MeteredGate:
-    """A gatekeeper over a perimeter, with meters in this process.
+    """A gatekeeper: a perimeter, and the meters of each application.
 
     Args:
         perimeter: authenticates and authorises.
         quotas: by application; an application that is missing has none.
         price: money that an answer cost.
-        clock: monotonic seconds, for rates.
-        wall_clock: seconds since the epoch, for budgets.
+        meters: makes the meters of an application.
     """
 
     def __init__(
@@ -98,25 +185,22 @@ class MeteredGate:
         quotas: Mapping[str, Quotas],
         price: Callable[[Usage], float],
         *,
-        clock: Callable[[], float],
-        wall_clock: Callable[[], float],
+        meters: Callable[[str, Quotas], Meters],
     ) -> None:
         self._perimeter = perimeter
-        self._meters = {application: _Meters(quota) for application, quota in quotas.items()}
+        self._quotas = quotas
+        self._make = meters
+        self._meters = {application: meters(application, quota) for application, quota in quotas.items()}
         self._price = price
-        self._clock = clock
-        self._wall_clock = wall_clock
 
     def renew(self, perimeter: Perimeter, quotas: Mapping[str, Quotas], price: Callable[[Usage], float]) -> None:
         """Go on under another perimeter file; what applications used stays used where their quotas are the same."""
-        known = self._meters
+        known, before = self._meters, self._quotas
         self._meters = {
-            application: known[application]
-            if application in known and known[application].quotas == quota
-            else _Meters(quota)
+            application: known[application] if before.get(application) == quota else self._make(application, quota)
             for application, quota in quotas.items()
         }
-        self._perimeter, self._price = perimeter, price
+        self._quotas, self._perimeter, self._price = quotas, perimeter, price
 
     def admit(self, credentials: Credentials, *, service: str, route: str = "") -> Admission | Refusal:
         """Let a request in, or say why not."""
@@ -126,16 +210,8 @@ class MeteredGate:
         meters = self._meters.get(grant.application)
         if meters is None:
             return Admission(grant)
-        spent = self._spent(meters, grant.application)
-        if spent:
-            return spent
-        if meters.requests:
-            wait = meters.requests.take(grant.application, 1, self._clock())
-            if wait:
-                return Refusal(429, "rate_limited", "Too many requests.", wait)
-        if meters.slots and not meters.slots.enter(grant.application):
-            return Refusal(429, "too_many_at_once", "Too many requests at once.", 1.0)
-        return Admission(grant, has_slot=meters.slots is not None)
+        slot = meters.admit()
+        return slot if isinstance(slot, Refusal) else Admission(grant, slot)
 
     def weigh(self, admission: Admission, *, model: str, length: int, messages: int) -> Refusal | None:
         """Say whether a request's body is within the limits.
@@ -146,58 +222,27 @@ class MeteredGate:
             length: of its body, in bytes.
             messages: how many it holds.
         """
-        grant = admission.grant
-        refused = self._perimeter.allow_model(grant, model)
-        meters = self._meters.get(grant.application)
-        if refused or meters is None:
+        application = admission.grant.application
+        refused = self._perimeter.allow_model(admission.grant, model)
+        meters, quotas = self._meters.get(application), self._quotas.get(application)
+        if refused or meters is None or quotas is None:
             return refused
         tokens = -(-length // BYTES_A_TOKEN)
-        quotas = meters.quotas
         if quotas.max_messages is not None and messages > quotas.max_messages:
             return Refusal(413, "too_many_messages", f"More than {quotas.max_messages} messages in one request.")
         if quotas.max_tokens is not None and tokens > quotas.max_tokens:
             return Refusal(413, "too_many_tokens", f"More than {quotas.max_tokens} tokens in one request, by estimate.")
-        return self._take(meters, grant.application, length, tokens)
+        return meters.take(length, tokens)
 
     def charge(self, admission: Admission, usage: Usage) -> bool:
         """Charge what an answer used; true where a budget's soft threshold is reached."""
-        application = admission.grant.application
-        meters = self._meters.get(application)
+        meters = self._meters.get(admission.grant.application)
         if meters is None:
             return False
-        now = self._wall_clock()
-        # The prompt was taken from the rate by estimate when it was weighed.
-        if meters.tokens:
-            meters.tokens.charge(application, usage.completion_tokens, self._clock())
-        warned = False
-        for ledger, amount in (
-            (meters.token_ledger, float(usage.prompt_tokens + usage.completion_tokens)),
-            (meters.money_ledger, self._price(usage)),
-        ):
-            if ledger:
-                ledger.spend(application, amount, now)
-                warned = warned or ledger.standing(application, now).is_warned
-        return warned
+        return meters.charge(usage.prompt_tokens, usage.completion_tokens, self._price(usage))
 
     def leave(self, admission: Admission) -> None:
         """Give back what a request held while it ran."""
         meters = self._meters.get(admission.grant.application)
-        if admission.has_slot and meters and meters.slots:
-            meters.slots.leave(admission.grant.application)
-
-    def _spent(self, meters: _Meters, application: str) -> Refusal | None:
-        now = self._wall_clock()
-        for ledger, what in ((meters.token_ledger, "token"), (meters.money_ledger, "money")):
-            if ledger:
-                standing = ledger.standing(application, now)
-                if standing.is_spent:
-                    return Refusal(429, f"{what}_budget_spent", f"The {what} budget is spent.", standing.resets_in)
-        return None
-
-    def _take(self, meters: _Meters, application: str, length: int, tokens: int) -> Refusal | None:
-        now = self._clock()
-        for meter, units, what in ((meters.bytes, length, "bytes"), (meters.tokens, tokens, "tokens")):
-            wait = meter.take(application, units, now) if meter else 0.0
-            if wait:
-                return Refusal(429, "rate_limited", f"Too many {what}.", wait)
-        return None
+        if admission.slot and meters:
+            meters.leave(admission.slot)

@@ -132,11 +132,14 @@ class PerimeterDocument(Strict, frozen=True):
     Args:
         anonymous: the application of callers who show nothing; empty: they are refused.
         key_header: the HTTP header, and gRPC metadata key, that holds an API key.
+        when_redis_down: where quotas are kept in Redis (`SIDECAR_QUOTA_REDIS`) and it is away: `local`: each process goes
+            on with meters of its own; `deny`: requests are refused with 503.
     """
 
     schema: Literal[1]
     anonymous: str = ""
     key_header: str = "x-portcullis-key"
+    when_redis_down: Literal["local", "deny"] = "local"
     networks: Networks = Networks()
     jwt: Jwt | None = None
     applications: tuple[Application, ...] = ()

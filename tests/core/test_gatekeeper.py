@@ -1,8 +1,10 @@
 """Admission, limits, budgets and slots of applications."""
 
+from functools import partial
+
 import pytest
 
-from sidecar.core.gatekeeper import Admission, MeteredGate, Quotas, Usage
+from sidecar.core.gatekeeper import Admission, LocalMeters, MeteredGate, Quotas, Usage
 from sidecar.core.perimeter import Credentials, Gate, Grant, Perimeter, Refusal
 from sidecar.core.quota import Budget, Rate
 
@@ -35,7 +37,8 @@ def gate(clock, **quotas):
         anonymous="",
     )
     price = lambda usage: usage.completion_tokens / 1000  # noqa: E731 - one expression is the whole price
-    return MeteredGate(perimeter, {"shop": Quotas(**quotas)}, price, clock=clock, wall_clock=clock)
+    meters = partial(LocalMeters, clock=clock, wall_clock=clock)
+    return MeteredGate(perimeter, {"shop": Quotas(**quotas)}, price, meters=meters)
 
 
 def admit(keeper, key="k"):
