@@ -27,6 +27,7 @@ from sidecar.model import Decision, Segment, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from sidecar.core.prefixes import PrefixAutomaton
     from sidecar.core.recall import Recall
     from sidecar.core.schemas import Format, Schema
     from sidecar.core.turns import Turns
@@ -55,6 +56,7 @@ class Lane(msgspec.Struct, frozen=True):
         form: reads from a request the form that its answer has to keep; None where that is not checked.
         sanitises: whether some texts are rewritten although nothing was found in them; worked out, not given.
         guarded: the directions in which anything is looked for; worked out, not given.
+        automatons: what could still become a match, by target, with what it was made of; filled as it is asked for.
     """
 
     plans: Mapping[str, Plan]
@@ -74,6 +76,7 @@ class Lane(msgspec.Struct, frozen=True):
     formats: tuple[Format, ...] = ()
     sanitises: bool = False
     guarded: frozenset[str] = frozenset()
+    automatons: dict[str, tuple[Mapping[str, Plan], Lookout, PrefixAutomaton]] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Work out once what every clean message would ask again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sidecar.core.prefixes import Live, PrefixAutomaton, Untranslatable
 
@@ -71,18 +71,15 @@ class Judging:
 
 
 def prefixes_of(lane: Lane, target: str) -> PrefixAutomaton:
-    """Return the automaton for texts with one target; it is built once for each set of rules."""
-    # Lanes of one exchange each share plans and lookout with the lane that they were made from.
-    key = (id(lane.plans), id(lane.lookout))
-    known = _KNOWN.get(key)
-    if known is None:
-        if len(_KNOWN) >= _KEPT:
-            _KNOWN.clear()
-        known = _KNOWN[key] = (lane.plans, lane.lookout, {})
-    automaton = known[2].get(target)
-    if automaton is None:
+    """Return the automaton for texts with one target; it is built once for each lane, and goes with it."""
+    # Lanes of one exchange share this with the lane that they were made from; those of other rules do not.
+    known = lane.automatons.get(target)
+    if known is not None and known[0] is lane.plans and known[1] is lane.lookout:
+        automaton = known[2]
+    else:
         shapes = [shape for watch in lane.lookout.watches if target in watch.targets for shape in watch.shapes]
-        automaton = known[2][target] = _build(*patterns_of(lane.plans[target], shapes))
+        automaton = _build(*patterns_of(lane.plans[target], shapes))
+        lane.automatons[target] = (lane.plans, lane.lookout, automaton)
     return automaton if lane.pseudonyms is None else EagerAutomaton(automaton)
 
 
@@ -101,11 +98,6 @@ class EagerAutomaton(PrefixAutomaton):
         """Step through a piece of text."""
         self._automaton.advance(live, text, begin)
         live.matched = begin + len(text)
-
-
-# By the identity of plans and lookout, which are kept beside it.
-_KNOWN: dict[tuple[int, int], tuple[Any, Any, dict[str, PrefixAutomaton]]] = {}
-_KEPT = 256
 
 
 def patterns_of(plan: Plan, shapes: Sequence[str] = ()) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...], int]:
