@@ -82,7 +82,7 @@ class AnswerStream:
     def refuse(self, fault: Fault) -> bytes:
         """Return what ends the answer in the API's own way."""
         self.stopped = True
-        return self._dialect.block(fault)
+        return self._dialect.block(fault, begun=self._guard.begun)
 
     def _joined(self, events: list[Event]) -> bytes:
         self.stopped = self.stopped or any(isinstance(event, Stop) for event in events)

@@ -23,6 +23,17 @@ def write(name: str, fault: api_errors.Fault) -> bytes:
     return _BLOCKS.get(name, _sse_error)(name, fault)
 
 
+def end_list(name: str, fault: api_errors.Fault, *, begun: bool) -> bytes:
+    """Return the bytes that end a list which is streamed item by item.
+
+    Args:
+        name: the dialect's.
+        fault: why.
+        begun: whether an item has left.
+    """
+    return (b"," if begun else b"[") + api_errors.error_body(name, fault) + b"]"
+
+
 def _sse(event: str, data: bytes) -> bytes:
     return (f"event: {event}\n".encode() if event else b"") + b"data: " + data + b"\n\n"
 

@@ -9,6 +9,7 @@ import msgspec
 from sidecar.core import block_events
 from sidecar.core.fields import DERIVED, MEDIA, SEALED, Field, below
 from sidecar.core.formats import bedrock, openai
+from sidecar.core.json_list import ListFramer
 from sidecar.core.sse import (
     EventStreamFramer,
     Framer,
@@ -65,6 +66,7 @@ class Dialect(msgspec.Struct, frozen=True):
         other: the target of strings that no pattern names.
         media_type: of the stream.
         nested: whether an event's document is inside another: base64 under `bytes`.
+        is_list: whether the events are the items of one JSON list, which cannot overtake each other.
     """
 
     name: str
@@ -78,10 +80,20 @@ class Dialect(msgspec.Struct, frozen=True):
     other: str = "response.metadata"
     media_type: str = "text/event-stream"
     nested: bool = False
+    is_list: bool = False
 
-    def block(self, fault: Fault) -> bytes:
-        """Write what ends a stream that may not go on, as the API itself would."""
-        return block_events.write(self.name, fault)
+    def block(self, fault: Fault, *, begun: bool = True) -> bytes:
+        """Write what ends a stream that may not go on, as the API itself would.
+
+        Args:
+            fault: why.
+            begun: whether anything of the stream has left.
+        """
+        return (
+            block_events.end_list(self.name, fault, begun=begun)
+            if self.is_list
+            else block_events.write(self.name, fault)
+        )
 
 
 _OPENAI_IDS = below("", "id", "object", "model", "system_fingerprint", "service_tier", "obfuscation")
@@ -222,6 +234,9 @@ GEMINI = Dialect(
     closes=(Close("/candidates/*/finishReason"),),
 )
 
+# Without `alt=sse`.
+GEMINI_LIST = msgspec.structs.replace(GEMINI, framer=ListFramer, media_type="application/json", is_list=True)
+
 BEDROCK_CONVERSE = Dialect(
     name="bedrock.converse",
     framer=EventStreamFramer,
@@ -351,12 +366,13 @@ _DIALECTS = {
 _DIALECTS["openai.completions"] = OPENAI_CHAT
 
 
-def dialect_for(schema_name: str, media_type: str) -> Dialect | None:
+def dialect_for(schema_name: str, media_type: str, path: str = "") -> Dialect | None:
     """Return how answers in a format stream.
 
     Args:
         schema_name: the format's name, from its request.
         media_type: the answer's, in lower case and without parameters.
+        path: the request's, which says whether a JSON list comes item by item.
 
     Returns:
         The dialect; None where an answer of this media type is not a stream of events and has to be read whole.
@@ -375,4 +391,6 @@ def dialect_for(schema_name: str, media_type: str) -> Dialect | None:
     if media_type == "application/vnd.amazon.eventstream":
         found = _DIALECTS.get(schema_name, BEDROCK_CONVERSE)
         return found if found.media_type == media_type else BEDROCK_INVOKE
+    if media_type == "application/json" and schema_name == "gemini" and ":streamGenerateContent" in path:
+        return GEMINI_LIST
     return None

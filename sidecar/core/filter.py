@@ -268,7 +268,7 @@ class Filter:
         """
         schema = response_schema(path, content_type)
         media = parse_content_type(content_type)
-        dialect = dialect_for(request_schema(path).name, f"{media.kind}/{media.subtype}")
+        dialect = dialect_for(request_schema(path).name, f"{media.kind}/{media.subtype}", path)
         if dialect is None:
             return None
         clock = self._observer.clock

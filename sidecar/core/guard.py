@@ -23,7 +23,7 @@ from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import Decision, Edit, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sidecar.core.dialects import Dialect
     from sidecar.core.engine import Engine, Lane
@@ -113,6 +113,8 @@ class OutputGuard:
         self._waiting_bytes = 0
         self._passing = False
         self._stopped = False
+        # Whether anything has left.
+        self.begun = False
         self.decision = Decision(Verdict.ALLOW, revision=engine.revision)
 
     def receive(self, chunk: bytes) -> list[Event]:
@@ -226,7 +228,7 @@ class OutputGuard:
         kept = self._queue[: self._settled]
         parts: list[bytes] = []
         for held in self._queue[self._settled :]:
-            if not held.is_clear or (kept and any(_overtakes(held, earlier) for earlier in kept)):
+            if not held.is_clear or (kept and self._must_wait(held, kept)):
                 kept.append(held)
             else:
                 parts.append(self._write(held))
@@ -234,7 +236,11 @@ class OutputGuard:
         self._queue = kept
         self._settled = len(kept)
         data = b"".join(parts)
+        self.begun = self.begun or bool(data)
         return [Release(data)] if data else []
+
+    def _must_wait(self, held: _Held, kept: Sequence[_Held]) -> bool:
+        return self._dialect.is_list or any(_overtakes(held, earlier) for earlier in kept)
 
     def _write(self, held: _Held) -> bytes:
         edits = held.edits
@@ -248,7 +254,7 @@ class OutputGuard:
         self._stopped = True
         fault = api_errors.blocked(self.decision, direction="response", decision_id=self._decision_id)
         self._drop()
-        return Stop(self.decision, self._dialect.block(fault))
+        return Stop(self.decision, self._dialect.block(fault, begun=self.begun))
 
     def _fail(self, error: InputError | EngineError, *, passes: bool) -> list[Event]:
         """Meet a stream that cannot be read, or our own failure: all of it passes from here, or nothing does."""
@@ -264,7 +270,7 @@ class OutputGuard:
         self._stopped = True
         self._drop()
         fault = api_errors.Fault(error.http_status, error.code, "The answer could not be inspected and was stopped.")
-        return [Stop(self.decision, self._dialect.block(fault))]
+        return [Stop(self.decision, self._dialect.block(fault, begun=self.begun))]
 
     def _drop(self) -> None:
         self._queue = []

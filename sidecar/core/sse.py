@@ -83,7 +83,7 @@ class SseFrame(Frame, frozen=True):
         return b"".join(kept)
 
 
-class _Buffer:
+class Buffer:
     """Bytes that have come and are not read yet.
 
     Args:
@@ -100,7 +100,8 @@ class _Buffer:
         """What has been taken and not been yielded yet."""
         return self._buffer[self._position :]
 
-    def _take(self, chunk: bytes) -> None:
+    def take(self, chunk: bytes) -> None:
+        """Put bytes behind those that are not read yet."""
         self._buffer = self.unread + chunk
         self._position = 0
 
@@ -109,14 +110,14 @@ class _Buffer:
             raise BodyTooLarge(f"{what} of the stream is longer than {self._limit} bytes")
 
 
-class SseFramer(_Buffer):
+class SseFramer(Buffer):
     """Server-sent events: any line ends, comments, several data lines, a byte-order mark."""
 
     def receive(self, chunk: bytes) -> Iterator[Frame]:
         """Take bytes, and yield the events that they complete."""
         # A blank line may have begun in what was searched already.
         search = max(0, len(self.unread) - 3)
-        self._take(chunk)
+        self.take(chunk)
         while (end := self._event_end(search)) > 0:
             frame = self._frame(self._buffer[self._position : end])
             search = self._position = end
@@ -162,12 +163,12 @@ class LineFrame(Frame, frozen=True):
         return data + self.raw[len(self.raw.rstrip(b"\r\n")) :]
 
 
-class LineFramer(_Buffer):
+class LineFramer(Buffer):
     """JSON lines."""
 
     def receive(self, chunk: bytes) -> Iterator[Frame]:
         """Take bytes, and yield the lines that they complete."""
-        self._take(chunk)
+        self.take(chunk)
         while (end := self._buffer.find(b"\n", self._position) + 1) > 0:
             line = self._buffer[self._position : end]
             self._position = end
@@ -242,12 +243,12 @@ def read_event_stream_headers(block: bytes) -> dict[str, str]:
     return headers
 
 
-class EventStreamFramer(_Buffer):
+class EventStreamFramer(Buffer):
     """Amazon's binary event stream; a message with a wrong checksum is refused."""
 
     def receive(self, chunk: bytes) -> Iterator[Frame]:
         """Take bytes, and yield the messages that they complete."""
-        self._take(chunk)
+        self.take(chunk)
         while len(prelude := self._buffer[self._position : self._position + 12]) == 12:
             total, headers_length = int.from_bytes(prelude[:4], "big"), int.from_bytes(prelude[4:8], "big")
             if zlib.crc32(prelude[:8]) != int.from_bytes(prelude[8:], "big"):

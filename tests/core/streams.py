@@ -224,6 +224,12 @@ def gemini(text, rng):
     )
 
 
+def gemini_list(text, rng):
+    """Write the same answers as one list, as Gemini does without `alt=sse`."""
+    events = [event.removeprefix(b"data: ") for event in gemini(text, rng).split(b"\n\n") if event]
+    return b"[" + b",\r\n".join(events) + b"\r\n]"
+
+
 def responses(text, arguments, rng):
     """Write a message item and a function call item, each repeated whole as the API does."""
     events = [{"type": "response.created", "response": {"id": "r", "status": "in_progress", "output": []}}]

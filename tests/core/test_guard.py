@@ -224,6 +224,67 @@ def test_a_block_ends_the_stream_as_the_api_would(name, media, write):
     assert guard.receive(b"data: {}\n\n") == guard.finish() == []
 
 
+LIST_PATH = "/v1beta/models/g:streamGenerateContent"
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_a_list_is_masked_item_by_item(masking, seed):
+    """Gemini's answer without `alt=sse` stays one JSON list, in order, and flows while it comes."""
+    rng = random.Random(seed)
+    text = random_text(rng)
+    stream = streams.gemini_list(text, rng)
+    dialect = dialect_for("gemini", "application/json", LIST_PATH)
+    _, released, stop = run(*masking, dialect, cut(rng, stream, rng.choice([1, 9, 200])))
+    items = json.loads(released)
+
+    assert stop is None
+    assert joined(items, "candidates", 0, "content", "parts", 0, "text") == whole(*masking, text)[1]
+    assert items[-1]["usageMetadata"] == {"totalTokenCount": 2}
+
+
+def test_a_list_flows_before_its_end(masking):
+    """The first items leave before the last ones have come."""
+    guard = OutputGuard(*masking, dialect_for("gemini", "application/json", LIST_PATH))
+    items = [b'{"candidates": [{"content": {"parts": [{"text": "some words "}]}}]}'] * 5
+    out = b"".join(event.data for event in guard.receive(b"[" + b",".join(items)))
+
+    assert out.count(b"some words") >= 4
+
+
+@pytest.mark.parametrize("size", [1, 30, 5000])
+@pytest.mark.parametrize("before", ["hello there ", ""])
+def test_a_blocked_list_stays_a_list(before, size):
+    """The error is its last item, whether it is the first one or not."""
+    rng = random.Random(3)
+    stream = streams.gemini_list(f"{before}tok_A1b2C3d4 and more text", rng)
+    dialect = dialect_for("gemini", "application/json", LIST_PATH)
+    pieces = [stream[i : i + size] for i in range(0, len(stream), size)]
+    _, released, stop = run(*engine_and_lane(blocked=BLOCKED), dialect, pieces)
+    items = json.loads(released + stop.data)
+
+    assert "policy" in items[-1]["error"]["message"]
+    assert "tok_" not in json.dumps(items)
+    assert "more" not in json.dumps(items)
+
+
+def test_candidates_of_a_list_do_not_overtake(masking):
+    """Commas stand between the items that were sent, in their order."""
+    guard = OutputGuard(*masking, dialect_for("gemini", "application/json", LIST_PATH))
+    texts = [(0, "tok_A1b2"), (1, "plain words, "), (0, "C3d4 and "), (1, "that is all "), (0, "done")]
+    items = [{"candidates": [{"index": i, "content": {"parts": [{"text": text}]}}]} for i, text in texts]
+    out = b""
+    for chunk in [
+        b"[" + json.dumps(items[0]).encode(),
+        *(b"," + json.dumps(item).encode() for item in items[1:]),
+        b"]",
+    ]:
+        out += b"".join(event.data for event in guard.receive(chunk))
+    out += b"".join(event.data for event in guard.finish())
+
+    assert [item["candidates"][0]["index"] for item in json.loads(out)] == [i for i, _ in texts]
+    assert b"A1b2" not in out
+
+
 def test_openai_client_raises_on_a_block():
     """What ends a blocked stream is an error to OpenAI's own client."""
     import httpx

@@ -135,6 +135,27 @@ def _gemini_events(pieces):
     ]
 
 
+def _gemini_items(pieces):
+    items = [event.removeprefix(b"data: ").strip() for event in _gemini_events(pieces)]
+    return [(b"[" if index == 0 else b",\r\n") + item for index, item in enumerate(items)] + [b"]\n"]
+
+
+def _cohere_events(pieces):
+    def delta(message):
+        return {"type": "content-delta", "index": 0, "delta": {"message": message}}
+
+    return [
+        sse({"type": "message-start", "id": "c", "delta": {"message": {"role": "assistant"}}}, "message-start"),
+        *(sse(delta({"content": {"text": piece}}), "content-delta") for piece in pieces),
+        sse({"type": "content-end", "index": 0}, "content-end"),
+        sse({"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": {}}}, "message-end"),
+    ]
+
+
+def _generic_events(pieces):
+    return [sse({"token": {"text": piece}}) for piece in pieces] + [sse({"done": True})]
+
+
 def _converse_events(pieces):
     return [
         aws("messageStart", {"role": "assistant"}),
@@ -157,6 +178,9 @@ STREAMS = {
     "openai.responses": ("/v1/responses", _EVENTS, _responses_events),
     "anthropic": ("/v1/messages", _EVENTS, _anthropic_events),
     "gemini": ("/v1beta/models/m:streamGenerateContent", _EVENTS, _gemini_events),
+    "gemini list": ("/v1beta/models/m:streamGenerateContent", "application/json", _gemini_items),
+    "cohere": ("/v2/chat", _EVENTS, _cohere_events),
+    "unknown": ("/some/api", _EVENTS, _generic_events),
     "bedrock": ("/model/m/converse-stream", "application/vnd.amazon.eventstream", _converse_events),
     "ollama": ("/api/chat", "application/x-ndjson", _ollama_lines),
 }
