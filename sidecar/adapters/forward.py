@@ -88,6 +88,8 @@ class _Exchange:
         self._begin_as(request.scope.application)
         self.path = request.path or "/"
         self.is_over = False
+        # The answer has been ended, by the upstream or by us in its middle; nobody waits for what else it says.
+        self.is_complete = False
         self.has_begun = False
         self._status = 0
         self._headers: dict[str, str] = {}
@@ -160,8 +162,10 @@ class _Exchange:
             yield self._begin(action.status, dict(action.headers), action.body)
         elif isinstance(action, Continue) and (action.direction, action.part) == ("response", "headers"):
             yield self._begin(self._status, self._edited(action), b"")
-        elif isinstance(action, SendChunk) and action.data:
-            yield pb.ForwardResponse(body=action.data)
+        elif isinstance(action, SendChunk):
+            self.is_complete = self.is_complete or action.end
+            if action.data:
+                yield pb.ForwardResponse(body=action.data)
 
     def _edited(self, action: Continue) -> dict[str, str]:
         return action.edits.applied(self._headers)
@@ -293,7 +297,7 @@ async def _carry(exchange: _Exchange, answer: UpstreamAnswer) -> AsyncIterator[p
     async for chunk in answer.chunks():
         for message in exchange.answers(await exchange.take(BodyEvent("response", chunk))):
             yield message
-        if exchange.is_over:
+        if exchange.is_over or exchange.is_complete:
             return
     for message in exchange.answers(await exchange.take(BodyEvent("response", b"", end=True))):
         yield message

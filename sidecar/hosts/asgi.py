@@ -21,6 +21,7 @@ from sidecar.hosts.framing import ACCEPTED_ENCODINGS, PREFIX, PREFIX_SIZE, Defra
 from sidecar.hosts.gate import Gate
 from sidecar.hosts.inbox import AsgiCall, Event, Inbox, Receive, Scope, Send
 from sidecar.hosts.listen import Limits
+from sidecar.hosts.silence import Silence
 
 _CONTENT_TYPE = (b"content-type", b"application/grpc")
 # ASGI messages that never change are made once; pyvoy only reads them.
@@ -42,6 +43,9 @@ def _answer_unknown(request: object, call: object) -> NoReturn:
     raise RpcError(Status.UNIMPLEMENTED, "unknown method")
 
 
+# What pyvoy raises where something is sent to a client that has gone; the class cannot be imported outside of Envoy.
+_DISCONNECTED = "ClientDisconnectedError"
+
 _UNKNOWN = Method("", Shape.UNARY, None, None, _answer_unknown, is_background=True)
 
 
@@ -62,6 +66,7 @@ class GrpcApp:
         self._limits = limits
         self._gate = gate
         self._compression = compression
+        self._silence = Silence(limits.first_message_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request: find the method, count the call, run it, turn every ending into a status."""
@@ -85,9 +90,24 @@ class GrpcApp:
         except RpcError as error:
             await _send_error(send, call, error)
         except Exception as error:  # noqa: BLE001 - the boundary: every exception becomes a status with an id
-            await _send_error(send, call, internal_error(error))
+            if type(error).__name__ != _DISCONNECTED:
+                await _send_error(send, call, internal_error(error))
 
     async def _serve(self, method: Method, call: AsgiCall, receive: Receive, send: Send) -> None:
+        task = self._silence.begin()
+        try:
+            await self._begin(method, call, receive, send, task)
+        except asyncio.CancelledError:
+            late = self._silence.verdict(task)
+            if late is None:
+                raise
+            raise late from None
+        finally:
+            self._silence.end(task)
+
+    async def _begin(
+        self, method: Method, call: AsgiCall, receive: Receive, send: Send, task: asyncio.Task[Any] | None
+    ) -> None:
         event = await receive()
         if event["type"] != "http.request":
             raise _ClientGoneError
@@ -95,18 +115,19 @@ class GrpcApp:
         if method.shape is Shape.UNARY:
             message = self._whole_message(event, call)
             if message is not None:
+                self._silence.end(task)
                 answer = method.handler(method.parse(message), call)
                 if isinstance(answer, (bytes, Message)):
                     await self._send_only(serialise(answer), call, send)
                     return
-        inbox = Inbox(method, self._deframer(call), receive, call)
+        inbox = Inbox(method, self._deframer(call), receive, call, lambda: self._silence.end(task))
         try:
             if answer is None:
                 inbox.accept(event)
             inbox.watch()
             await self._run(method, call, inbox, send, answer)
         except asyncio.CancelledError:
-            ending = inbox.ending()
+            ending = self._silence.verdict(task) or inbox.ending()
             if ending is not None:
                 raise ending from None
         finally:

@@ -18,6 +18,7 @@ from sidecar.hosts import wire
 from sidecar.hosts.failure import internal_error
 from sidecar.hosts.gate import Gate
 from sidecar.hosts.listen import Address, Listen, Tls, UnixAddress
+from sidecar.hosts.silence import Silence
 
 _CODES = {Status(code.value[0]): code for code in grpc.StatusCode}
 
@@ -85,8 +86,8 @@ class AioCall:
 class _Service(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic only in the stubs
     """Finds the method of a path and runs it; messages stay bytes, so that answers may be serialised already."""
 
-    def __init__(self, methods: Iterable[Method], gate: Gate) -> None:
-        self._handlers = {method.path: _Runner(method, gate).handler() for method in methods}
+    def __init__(self, methods: Iterable[Method], gate: Gate, silence: Silence) -> None:
+        self._handlers = {method.path: _Runner(method, gate, silence).handler() for method in methods}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         return self._handlers.get(handler_call_details.method)
@@ -95,9 +96,10 @@ class _Service(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic onl
 class _Runner:
     """Runs one method: parse, call, serialise, and turn every ending into a status."""
 
-    def __init__(self, method: Method, gate: Gate) -> None:
+    def __init__(self, method: Method, gate: Gate, silence: Silence) -> None:
         self._method = method
         self._gate = gate
+        self._silence = silence
 
     def handler(self) -> grpc.RpcMethodHandler[Any, Any]:
         """Wrap the method for grpc.aio by its shape."""
@@ -157,8 +159,18 @@ class _Runner:
         return self._parsed(request) if self._method.shape.client_streams else self._method.parse(request)
 
     async def _parsed(self, requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-        async for data in requests:
-            yield self._method.parse(data)
+        task = self._silence.begin()
+        try:
+            async for data in requests:
+                self._silence.end(task)
+                yield self._method.parse(data)
+        except asyncio.CancelledError:
+            late = self._silence.verdict(task)
+            if late is None:
+                raise
+            raise late from None
+        finally:
+            self._silence.end(task)
         # grpc.aio ends the iterator of a client that went away just as it ends one that is done sending, and cancels
         # the handler a turn of the event loop later: wait that turn, so that no handler takes one for the other.
         await asyncio.sleep(0)
@@ -242,7 +254,8 @@ async def start(methods: Iterable[Method], listen: Listen, *, gate: Gate | None 
     gate = gate or Gate(listen.limits.max_concurrent_calls)
     compression = {None: None, "gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}[listen.compression]
     server = grpc.aio.server(options=options(listen), compression=compression)
-    server.add_generic_rpc_handlers((_Service(methods, gate),))
+    silence = Silence(listen.limits.first_message_seconds)
+    server.add_generic_rpc_handlers((_Service(methods, gate, silence),))
     credentials = None if listen.tls is None else _credentials(listen.tls)
     addresses = tuple([await _bind(server, address, credentials, listen) for address in listen.addresses])
     await server.start()

@@ -76,9 +76,17 @@ class Inbox:
 
     `receive()` is always pending while there is room, so that a client that goes away cancels the handler wherever
     it waits. Events come in through a callback on that future: no task is made for the watching.
+
+    Args:
+        method: parses the messages.
+        deframer: cuts them out of the body.
+        receive: gives the body.
+        call: has the deadline.
+        begun: called with the first message.
     """
 
     __slots__ = (
+        "_begun",
         "_buffered",
         "_deframer",
         "_error",
@@ -95,7 +103,10 @@ class Inbox:
         "is_gone",
     )
 
-    def __init__(self, method: Method, deframer: Deframer, receive: Receive, call: AsgiCall) -> None:
+    def __init__(
+        self, method: Method, deframer: Deframer, receive: Receive, call: AsgiCall, begun: Callable[[], None]
+    ) -> None:
+        self._begun: Callable[[], None] | None = begun
         self._method = method
         self._deframer = deframer
         self._receive = receive
@@ -199,6 +210,9 @@ class Inbox:
             self.watch()
             await self._next_event()
         message = self._messages.popleft()
+        if self._begun is not None:
+            self._begun()
+            self._begun = None
         self._buffered -= len(message)
         self.watch()
         return self._method.parse(message)

@@ -54,7 +54,7 @@ class Upstream:
     def __init__(self):
         self.bodies = []
         self.behave = answer
-        self.open = 0
+        self.busy = 0
         self.closed_by_peer = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="upstream", daemon=True)
@@ -92,23 +92,23 @@ class Upstream:
         await asyncio.sleep(0)
 
     async def _serve(self, reader, writer):
-        self.open += 1
         try:
             while True:
                 body = await _read_request(reader)
                 self.bodies.append(body)
                 watch = asyncio.create_task(self._note_close(reader))
+                self.busy += 1
                 try:
                     await self.behave(writer, body)
                     await writer.drain()
                 finally:
+                    self.busy -= 1
                     watch.cancel()
                     with contextlib.suppress(asyncio.CancelledError):
                         await watch
         except (OSError, EOFError, ValueError, asyncio.CancelledError):
             pass
         finally:
-            self.open -= 1
             writer.close()
 
     async def _note_close(self, reader):
