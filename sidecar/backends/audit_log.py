@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import queue
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import FileIO
@@ -16,13 +15,19 @@ from typing import Literal
 
 import msgspec
 
-from sidecar.core.audit import Chain, Change, Entry, Line, Record, Seal
+from sidecar.core.audit import Chain, Change, Entry, Line, Seal
+from sidecar.core.audit_encoding import EntryEncoder, Passed
 from sidecar.errors import ConfigError, EngineError
 
 # Records that wait for the disk; at 10,000 decisions a second this is six seconds of a stalled disk.
 QUEUE_LIMIT = 65_536
-# Records written in one go.
+# Records written in one go; as many wake the writer before its pause is over.
 _BATCH = 512
+_PAUSE_SECONDS = 0.05
+# A log that is being closed tries for so long to write to a disk that refuses.
+_LAST_SECONDS = 5.0
+
+Queued = Passed | Entry
 
 
 class AuditUnavailable(EngineError):
@@ -73,7 +78,9 @@ class AuditLog:
     def __init__(self, settings: AuditSettings, signer: Signer) -> None:
         self._settings = settings
         self._signer = signer
-        self._queue: queue.Queue[Entry | None] = queue.Queue(QUEUE_LIMIT)
+        # Appending is atomic and wakes nobody: a queue that notifies costs more than the record.
+        self._waiting: deque[Queued] = deque()
+        self._wake = threading.Event()
         self._turned_away: Counter[str] = Counter()
         self._tallying = threading.Lock()
         self._failed = threading.Event()
@@ -81,6 +88,7 @@ class AuditLog:
         self.dropped = 0
         self.written = 0
         self._unsealed = 0
+        self._encoder = EntryEncoder()
         try:
             settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._number, self._chain = _resume(settings)
@@ -98,10 +106,10 @@ class AuditLog:
     @property
     def waiting(self) -> int:
         """How many entries wait for the disk."""
-        return self._queue.qsize()
+        return len(self._waiting)
 
-    def write(self, record: Record) -> None:
-        """Take a record.
+    def write(self, record: Queued) -> None:
+        """Take a record; it is on its way to the disk within 50 milliseconds.
 
         Raises:
             AuditUnavailable: the log cannot take it, and the policy is `block`; or it is closed.
@@ -110,12 +118,15 @@ class AuditLog:
             raise AuditUnavailable("the audit log is closed")
         if self._failed.is_set() and self._settings.when_full == "block":
             raise AuditUnavailable("the audit log cannot be written")
-        try:
-            self._queue.put_nowait(record)
-        except queue.Full:
+        length = len(self._waiting)
+        if length >= QUEUE_LIMIT:
             if self._settings.when_full == "block":
-                raise AuditUnavailable("the audit log does not keep up") from None
+                raise AuditUnavailable("the audit log does not keep up")
             self.dropped += 1
+            return
+        self._waiting.append(record)
+        if length == _BATCH:
+            self._wake.set()
 
     def tally(self, reason: str) -> None:
         """Count a request that was turned away; one entry an interval says how many, as a flood must not fill the disk."""
@@ -123,13 +134,16 @@ class AuditLog:
             self._turned_away[reason] += 1
 
     def note(self, event: str, **detail: str) -> None:
-        """Take a change of the filter itself; it waits for room, as changes are rare and must not be lost."""
-        self._queue.put(Change(now(), event, detail))
+        """Take a change of the filter itself; there is always room, as changes are rare and must not be lost."""
+        self._waiting.append(Change(now(), event, detail))
 
     def close(self) -> None:
-        """Write what waits, seal, and close; what comes afterwards is refused."""
+        """Write what waits, seal, and close; what comes afterwards is refused.
+
+        A disk that does not come back within a few seconds keeps nobody from ending; what is lost is counted.
+        """
         self._is_closed = True
-        self._queue.put(None)
+        self._wake.set()
         self._thread.join()
         self._file.close()
 
@@ -155,26 +169,19 @@ class AuditLog:
             counted, self._turned_away = self._turned_away, Counter()
         return Change(now(), "turned_away", {reason: str(times) for reason, times in sorted(counted.items())})
 
-    def _take(self) -> tuple[list[Entry], bool]:
-        """Wait for entries, for at most one interval; the second value says that the log is being closed."""
-        batch: list[Entry] = []
-        try:
-            entry = self._queue.get(timeout=self._settings.interval)
-            while entry is not None:
-                batch.append(entry)
-                if len(batch) >= _BATCH:
-                    return batch, False
-                entry = self._queue.get_nowait()
-        except queue.Empty:
-            return batch, False
+    def _take(self) -> tuple[list[Queued], bool]:
+        """Wait for entries, not for long; the second value says that nothing comes after them."""
+        if len(self._waiting) < _BATCH and not self._is_closed:
+            self._wake.wait(min(_PAUSE_SECONDS, self._settings.interval))
+        self._wake.clear()
+        is_closed, waiting = self._is_closed, self._waiting
+        batch = [waiting.popleft() for _ in range(min(len(waiting), _BATCH))]
         # Another thread may have been between its look and its entry when the log was closed.
-        while not self._queue.empty():
-            late = self._queue.get_nowait()
-            batch += [late] if late is not None else []
-        return batch, True
+        return batch, is_closed and not waiting
 
-    def _write_until_done(self, batch: list[Entry], *, seal: bool) -> None:
+    def _write_until_done(self, batch: list[Queued], *, seal: bool) -> None:
         """Write a batch; while the disk refuses, try again, and let `write` meet the policy."""
+        patience = int(_LAST_SECONDS / self._settings.interval)
         start = (self._chain.sequence, self._chain.head)
         place = self._file.tell()
         while True:
@@ -185,13 +192,18 @@ class AuditLog:
             except OSError:
                 self._failed.set()
                 self._chain = Chain(*start)
+                patience -= self._is_closed
+                if patience < 0:
+                    self.dropped += len(batch)
+                    return
                 time.sleep(self._settings.interval)
             else:
                 self._failed.clear()
                 return
 
-    def _write_batch(self, batch: list[Entry], *, seal: bool) -> None:
-        self._write_all(b"".join(self._chain.append(entry) for entry in batch))
+    def _write_batch(self, batch: list[Queued], *, seal: bool) -> None:
+        append, encode = self._chain.append_encoded, self._encoder.encode
+        self._write_all(b"".join([append(encode(entry)) for entry in batch]))
         self._unsealed += len(batch)
         seal = seal and bool(self._unsealed)
         if seal:

@@ -13,6 +13,7 @@ _QUESTIONS = {
     "batch": "benchmarks.batch",
     "extproc": "benchmarks.extproc",
     "stream": "benchmarks.stream",
+    "perimeter": "benchmarks.perimeter",
     "startup": "benchmarks.startup",
     "memory": "benchmarks.memory",
     "scaling": "benchmarks.scaling",

@@ -101,6 +101,11 @@ class Line(msgspec.Struct, frozen=True):
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
+def encode_entry(entry: Entry) -> bytes:
+    """Return an entry as the log holds it."""
+    return _encoder.encode(entry)
+
+
 class Chain:
     """Writes lines: keeps the number and the hash of the last one.
 
@@ -115,8 +120,11 @@ class Chain:
 
     def append(self, entry: Entry) -> bytes:
         """Return the next line, newline included."""
+        return self.append_encoded(encode_entry(entry))
+
+    def append_encoded(self, encoded: bytes) -> bytes:
+        """Return the next line, newline included, of an entry as `encode_entry` writes it."""
         sequence = self.sequence + 1
-        encoded = _encoder.encode(entry)
         digest = _hash(sequence, self.head, encoded)
         # The line is put together from parts: encoding it as a whole would encode the entry twice.
         line = b'{"sequence":%d,"previous":"%b","hash":"%b","entry":%b}\n' % (

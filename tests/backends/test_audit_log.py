@@ -173,8 +173,8 @@ def test_closed_log_refuses(tmp_path, signer, when_full):
 def test_entry_that_raced_with_the_end_is_written(tmp_path, signer):
     """A thread that looked before the log was closed may enter its record after the mark of the end."""
     log = AuditLog(settings(tmp_path), signer)
-    log._queue.put(None)
-    log._queue.put(Record(time="t", id="late"))
+    log._is_closed = True
+    log._waiting.append(Record(time="t", id="late"))
     log.close()
     [path] = log_files(tmp_path / "log", "audit")
 
