@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -214,6 +215,9 @@ class ExternalProcessor:
         self._report = report
         self._stream_limit = stream_limit
         self._streams = 0
+        # Names exchanges of this process and of no other.
+        self._prefix = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
 
     def methods(self) -> tuple[Method, ...]:
         """Return the method as a host serves it; exempt from the host's limit, as it has its own."""
@@ -227,40 +231,56 @@ class ExternalProcessor:
         Raises:
             EngineError: the exchange can neither go on nor be refused; the host ends the stream with an error.
         """
+        parts = aiter(requests)
         self._streams += 1
+        entrance: Entrance | None = None
+        trace: ExchangeTrace | None = None
+        coming: asyncio.Future[pb.ProcessingRequest | None] | None = None
         try:
-            async for answer in self._process(requests, call):
-                yield answer
+            first = await anext(parts, None)
+            if first is None:
+                return  # Envoy ended the exchange before it began
+            event = to_event(first)
+            entrance = self._entrance(call, event) if self._guard else None
+            trace = begin_trace(self._tracer, event) if self._tracer else None
+            exchange, fault = self._open(first, event, call, entrance, trace)
+            while True:
+                actions = exchange.take(event, fault)
+                if actions is None:
+                    actions = await exchange.take_apart(event)
+                for action in exchange.escort.after(event, actions):
+                    yield prepared(action) or to_response(action)
+                while (patience := exchange.transaction.patience) is not None or coming is not None:
+                    coming = coming or asyncio.ensure_future(anext(parts, None))
+                    # The reading is not cancelled: the stream must stay open after the refusal, until Envoy ends it.
+                    await asyncio.wait({coming}, timeout=patience)
+                    if coming.done():
+                        break
+                    self._refused(_SLOW_CLIENT.code)
+                    for action in exchange.transaction.refuse(_SLOW_CLIENT, event):
+                        yield prepared(action) or to_response(action)
+                request = await (anext(parts, None) if coming is None else coming)
+                if request is None:
+                    return
+                coming = None
+                event = to_event(request)
+                fault = exchange.escort.before(event)
         finally:
             self._streams -= 1
-
-    async def _process(self, requests: AsyncIterator[pb.ProcessingRequest], call: Call) -> AsyncIterator[Answer]:
-        parts = aiter(requests)
-        first = await anext(parts, None)
-        if first is None:
-            return  # Envoy ended the exchange before it began
-        event = to_event(first)
-        entrance = self._entrance(call, event) if self._guard else None
-        trace = begin_trace(self._tracer, event) if self._tracer else None
-        try:
-            async for answer in self._exchange(first, event, parts, call, entrance=entrance, trace=trace):
-                yield answer
-        finally:
             if trace:
                 trace.end(entrance.application if entrance else "")
             if entrance:
                 entrance.close()
 
-    async def _exchange(
+    def _open(
         self,
         first: pb.ProcessingRequest,
         event: Event,
-        parts: AsyncIterator[pb.ProcessingRequest],
         call: Call,
-        *,
         entrance: Entrance | None,
         trace: ExchangeTrace | None,
-    ) -> AsyncIterator[Answer]:
+    ) -> tuple[_Exchange, Fault | None]:
+        """Begin an exchange by what Envoy's configuration and the perimeter say of it; a fault is why it is refused."""
         fault = entrance.receive(event) if entrance else None
         if self._streams > self._stream_limit:
             fault = _OVERLOADED
@@ -273,32 +293,8 @@ class ExternalProcessor:
             trace.receive(event)
             caller = msgspec.structs.replace(caller, headers=trace.headers)
         transaction, escort = self._begin(caller, entrance, trace)
-        fault = fault or escort.choose(event)
-        deadline = float(settings.get("deadline", DEADLINE_SECONDS))
-        actions = transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline)
-        for action in escort.after(event, actions):
-            yield prepared(action) or to_response(action)
-        coming: asyncio.Future[pb.ProcessingRequest | None] | None = None
-        while True:
-            if (patience := transaction.patience) is None and coming is None:
-                request = await anext(parts, None)
-            else:
-                coming = coming or asyncio.ensure_future(anext(parts, None))
-                # The reading is not cancelled: the stream must stay open after the refusal, until Envoy ends it.
-                await asyncio.wait({coming}, timeout=patience)
-                if not coming.done():
-                    self._refused(_SLOW_CLIENT.code)
-                    for action in transaction.refuse(_SLOW_CLIENT, event):
-                        yield prepared(action) or to_response(action)
-                    continue
-                request, coming = coming.result(), None
-            if request is None:
-                return
-            event = to_event(request)
-            fault = escort.before(event)
-            actions = transaction.refuse(fault, event) if fault else await _answer(transaction, event, deadline)
-            for action in escort.after(event, actions):
-                yield prepared(action) or to_response(action)
+        exchange = _Exchange(transaction, escort, float(settings.get("deadline", DEADLINE_SECONDS)))
+        return exchange, fault or escort.choose(event)
 
     def _entrance(self, call: Call, event: Event) -> Entrance:
         """Return the perimeter for the HTTP client: what it shows stands in its headers, its address in attributes."""
@@ -331,7 +327,7 @@ class ExternalProcessor:
             trace=trace,
             hidden=self._guard.key_header if self._guard else "",
         )
-        return Transaction(filters, caller, exchange_id=secrets.token_hex(8), report=report), escort
+        return Transaction(filters, caller, exchange_id=f"{self._prefix}{next(self._numbers):x}", report=report), escort
 
 
 _OVERLOADED = Fault(503, "overloaded", "The security filter is at its limit of open exchanges; try again.")
@@ -350,13 +346,34 @@ def _uncounted(reason: str) -> None:
     del reason
 
 
-async def _answer(transaction: Transaction, event: Event, deadline: float) -> list[Action]:
-    """Take an event; whatever goes wrong meets the failure policy."""
-    try:
-        if transaction.load(event) <= _INLINE_BYTES and not transaction.waits:
+class _Exchange:
+    """One exchange: its transaction, what goes along with it, and how long each event may take, in seconds."""
+
+    __slots__ = ("_deadline", "escort", "transaction")
+
+    def __init__(self, transaction: Transaction, escort: Escort, deadline: float) -> None:
+        self.transaction = transaction
+        self.escort = escort
+        self._deadline = deadline
+
+    def take(self, event: Event, fault: Fault | None) -> list[Action] | None:
+        """Take an event at once; None where that would hold up other exchanges."""
+        transaction = self.transaction
+        if fault:
+            return transaction.refuse(fault, event)
+        if transaction.load(event) > _INLINE_BYTES or transaction.waits:
+            return None
+        try:
             return transaction.receive(event)
-        return await asyncio.wait_for(asyncio.to_thread(transaction.receive, event), deadline)
-    except TimeoutError:
-        return transaction.fail(DeadlineExceeded("the inspection took too long"), event)
-    except Exception as error:  # noqa: BLE001 - ours; the transaction's failure policy decides
-        return transaction.fail(error, event)
+        except Exception as error:  # noqa: BLE001 - ours; the transaction's failure policy decides
+            return transaction.fail(error, event)
+
+    async def take_apart(self, event: Event) -> list[Action]:
+        """Take an event in a thread; whatever goes wrong meets the failure policy."""
+        transaction = self.transaction
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(transaction.receive, event), self._deadline)
+        except TimeoutError:
+            return transaction.fail(DeadlineExceeded("the inspection took too long"), event)
+        except Exception as error:  # noqa: BLE001 - ours; the transaction's failure policy decides
+            return transaction.fail(error, event)

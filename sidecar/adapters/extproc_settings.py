@@ -64,17 +64,26 @@ def settings_of(request: pb.ProcessingRequest, metadata: Metadata, defaults: Map
     if request.HasField("metadata_context"):
         forwarded = request.metadata_context.filter_metadata
         dynamic = dict(forwarded[METADATA_NAMESPACE].items()) if METADATA_NAMESPACE in forwarded else {}
-    found = [str(metadata.get(name) or dynamic.get(key) or defaults.get(key, "")) for key, name in _SETTING_NAMES]
-    return _valid(tuple([_resolve(value, request) if value.startswith(_ATTRIBUTE) else value for value in found]))
+    found = tuple(
+        [str(metadata.get(name) or dynamic.get(key) or defaults.get(key, "")) for key, name in _SETTING_NAMES]
+    )
+    return _valid(tuple([_resolve(value, request) for value in found]) if _name_attributes(found) else found)
 
 
 def _resolve(value: str, request: pb.ProcessingRequest) -> str:
     """Return the value of the attribute that a setting names; nothing where Envoy did not send it."""
+    if not value.startswith(_ATTRIBUTE):
+        return value
     name = value.removeprefix(_ATTRIBUTE)
     return next((str(fields[name]) for fields in request.attributes.values() if name in fields), "")
 
 
 # Settings come from configuration: few differ, and all streams of a route have the same.
+@functools.lru_cache(1024)
+def _name_attributes(values: tuple[str, ...]) -> bool:
+    return any(value.startswith(_ATTRIBUTE) for value in values)
+
+
 @functools.lru_cache(1024)
 def _valid(values: tuple[str, ...]) -> Mapping[str, str]:
     found = zip(SETTINGS, values, strict=True)
@@ -91,7 +100,7 @@ def to_caller(request: pb.ProcessingRequest, settings: Mapping[str, str]) -> Cal
     modes = Modes()
     if request.HasField("protocol_config"):
         config = request.protocol_config
-        modes = Modes(_MODES[config.request_body_mode], _MODES[config.response_body_mode])
+        modes = _modes(config.request_body_mode, config.response_body_mode)
     return Caller(
         application=settings.get("application", ""),
         route=settings.get("route", ""),
@@ -100,3 +109,8 @@ def to_caller(request: pb.ProcessingRequest, settings: Mapping[str, str]) -> Cal
         overridable="override" in settings,
         guard_response="responses" not in settings,
     )
+
+
+@functools.cache
+def _modes(request: int, response: int) -> Modes:
+    return Modes(_MODES[request], _MODES[response])

@@ -46,13 +46,15 @@ class HeadersEvent(msgspec.Struct, frozen=True):
     headers: Headers
     end: bool = False
     attributes: Mapping[str, str] = {}
+    _first: Mapping[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """Prepare for the dozen questions that an exchange asks."""
+        msgspec.structs.force_setattr(self, "_first", dict(reversed(self.headers)))
 
     def get(self, name: str, default: str = "") -> str:
         """Return the first value of a header."""
-        for key, value in self.headers:  # a generator would cost more than the search
-            if key == name:
-                return value
-        return default
+        return self._first.get(name, default)
 
     @property
     def is_local(self) -> bool:
@@ -62,7 +64,11 @@ class HeadersEvent(msgspec.Struct, frozen=True):
 
     def all(self, name: str) -> list[str]:
         """Return every value of a header."""
-        return [value for key, value in self.headers if key == name]
+        return [value for key, value in self.headers if key == name] if name in self._first else []
+
+    def starting(self, prefix: str) -> tuple[str, ...]:
+        """Return the names that begin like this."""
+        return tuple([name for name in self._first if name.startswith(prefix)])
 
 
 class BodyEvent(msgspec.Struct, frozen=True):

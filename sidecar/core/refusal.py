@@ -52,7 +52,7 @@ def publish(decision: Decision, *, direction: Direction, format_: str, decision_
     facts: dict[str, Any] = {
         "verdict": decision.verdict.label,
         "score": decision.score,
-        "rules": list(dict.fromkeys(finding.rule for finding in decision.findings))[:_RULES_PUBLISHED],
+        "rules": list(dict.fromkeys([finding.rule for finding in decision.findings]))[:_RULES_PUBLISHED],
         "revision": decision.revision,
         "decision_id": decision_id,
         "format": format_,

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 CHUNK_LIMIT: Final = 62_000
 
 
+_NO_HEADERS: Final = HeadersEvent("request", ())
+
+
 class Phase(enum.Enum):
     """How far one direction of an exchange is."""
 
@@ -47,7 +50,7 @@ class Side:
         self.direction: Direction = direction
         self.mode = mode
         self.phase = Phase.HEADERS
-        self.headers = HeadersEvent(direction, ())
+        self.headers = _NO_HEADERS
         # Names what was decided, for callers, access logs and the audit log.
         self.decision_id = ""
         self.edits = NO_EDITS

@@ -99,7 +99,7 @@ class Transaction:
             actions = step(self, side, event)
         except InputError as error:
             actions = self._unreadable(side, event, error)
-        self._ended = any(isinstance(action, Reject) for action in actions)
+        self._ended = Reject in map(type, actions)
         return [] if self._caller.observe else actions
 
     def fail(self, error: Exception, event: Event) -> list[Action]:
@@ -161,13 +161,14 @@ class Transaction:
     @property
     def waits(self) -> bool:
         """Whether inspecting may wait for another process; a host then takes events in a thread."""
-        begun = any(side.phase is not Phase.HEADERS for side in (self._request, self._response))
-        return begun and self._filter.lane.waits
+        has_begun = self._request.phase is not Phase.HEADERS or self._response.phase is not Phase.HEADERS
+        return has_begun and self._filter.lane.waits
 
     @property
     def patience(self) -> float | None:
         """How many seconds the host should wait for the next part before it refuses with 408; None: for ever."""
-        waits = (self._request.phase, self._request.mode) == (Phase.BODY, BodyMode.FULL_DUPLEX) and not self._ended
+        side = self._request
+        waits = side.phase is Phase.BODY and side.mode is BodyMode.FULL_DUPLEX and not self._ended
         return BODY_IDLE_SECONDS if waits else None
 
     # Headers
@@ -188,10 +189,11 @@ class Transaction:
     def _request_headers(self, side: Side, event: HeadersEvent) -> list[Action]:
         if event.get(":method") == "CONNECT" or event.get("upgrade"):
             return [self._reject(501, "unsupported_upgrade", "Upgraded connections are not inspected here.")]
-        removed = tuple(dict.fromkeys(name for name, _ in event.headers if name.startswith(_CONTROL_PREFIX)))
+        removed = event.starting(_CONTROL_PREFIX)
         # A compressed answer would have to be inflated chunk by chunk; every server can answer without coding.
         accepted = (("accept-encoding", "identity"),) if event.get("accept-encoding") else ()
-        side.edits = HeaderEdits((*accepted, *self._caller.headers), removed)
+        if accepted or removed or self._caller.headers:
+            side.edits = HeaderEdits((*accepted, *self._caller.headers), removed)
         if refused := self._choose_modes(has_body=not event.end):
             return refused
         if event.end and self._path == SELFTEST_PATH:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable
 from inspect import isawaitable
 from typing import Any, NoReturn
 
@@ -164,15 +164,27 @@ class GrpcApp:
         await send(_trailers(call))
 
     async def _send_each(self, answers: AsyncIterator[Answer], call: AsgiCall, send: Send) -> None:
+        # Handing an answer over and waiting until it has left are two things: the next one is made meanwhile, so that the
+        # common stream of one answer for one question never waits at all, and a slow client still slows its handler down.
+        leaving: Awaitable[None] | None = None
         try:
             async for answer in answers:
                 if not call.is_started:
                     await self._start(call, send)
                 message = answer if type(answer) is bytes else serialise(answer)
-                await send({"type": "http.response.body", "body": self._frame(message, call), "more_body": True})
+                if leaving is not None:
+                    await leaving
+                leaving = send({"type": "http.response.body", "body": self._frame(message, call), "more_body": True})
+                if not isinstance(leaving, asyncio.Future):
+                    await leaving  # a server of another kind sends only when it is waited for
+                    leaving = None
         finally:
+            if isinstance(leaving, asyncio.Future):
+                leaving.add_done_callback(_know)
             if isinstance(answers, AsyncGenerator):
                 await answers.aclose()
+        if leaving is not None:
+            await leaving
         if not call.is_started:
             await self._start(call, send)
         await send(_END)
@@ -189,6 +201,12 @@ class GrpcApp:
 
     def _frame(self, message: bytes, call: AsgiCall) -> bytes:
         return frame(message) if call.encoding is None else frame_compressed(message, call.encoding)
+
+
+def _know(leaving: asyncio.Future[None]) -> None:
+    """Take notice of how a send ended, for a client that went away before anybody waited for it."""
+    if not leaving.cancelled():
+        leaving.exception()
 
 
 def _is_grpc(scope: Scope) -> bool:
