@@ -63,12 +63,26 @@ class Accuracy(msgspec.Struct, frozen=True):
 @click.option("--evasions/--no-evasions", default=True, help="Measure every evasion, too.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=FOLDER, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def accuracy(corpus: Path, rules: Path | None, out: Path, *, held_out: bool, evasions: bool, as_json: bool) -> None:
-    """Recall and false positives per source, held out and as shipped, and after every evasion; writes ACCURACY.md."""
+@click.option(
+    "--quick", is_flag=True, help="Every tenth text, as shipped alone; goes to out/ and not into benchmarks/."
+)
+def accuracy(
+    corpus: Path, rules: Path | None, out: Path, *, held_out: bool, evasions: bool, as_json: bool, quick: bool
+) -> None:
+    """Recall and false positives per source, held out and as shipped, and after every evasion; writes ACCURACY.md.
+
+    \b
+    Examples:
+      sidecar bench accuracy --corpus ../shared/corpora --quick
+      sidecar bench accuracy --corpus ../shared/corpora --shipped-only --out out
+    """
     from benchmarks.accuracy_report import write  # noqa: PLC0415 - matplotlib takes a second to import
 
     snapshot = load_snapshot(Options(rules=rules))
     records = {name: read_corpus(path) for name in MEASURED if (path := find_corpus(corpus, name))}
+    if quick:
+        records = {name: group[::10] for name, group in records.items()}
+        held_out, evasions, out = False, False, Path("out") if out == FOLDER else out
     with Progress(transient=True) as progress:
         shipped = _score_all(snapshot.engine, snapshot, records, _counter(progress, "as shipped", records))
         unseen = _score_held_out(snapshot, corpus, records, progress) if held_out else {}

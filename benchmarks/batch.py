@@ -30,7 +30,7 @@ def stream_frames() -> bytes:
 
 
 def measure(book: Book, effort: Effort) -> None:
-    r"""Texts a second: `CheckBatch` of 64 texts of 256 B, and `CheckStream` of 256 such texts on each stream.
+    """Texts a second: `CheckBatch` of 64 texts of 256 B, and `CheckStream` of 256 such texts on each stream.
 
     \b
     Examples:

@@ -27,7 +27,7 @@ _FRAME = h2load.grpc_frame(MESSAGE)
 
 
 def measure(book: Book, effort: Effort) -> None:
-    r"""`Check` with 1 KB of clean text: calls a second (closed loop), latency at 500 calls a second (open loop).
+    """`Check` with 1 KB of clean text: calls a second (closed loop), latency at 500 calls a second (open loop).
 
     \b
     Examples:

@@ -65,7 +65,9 @@ def common_options(path: Path) -> list[click.Option]:
     return [
         click.Option(["--quick"], is_flag=True, help="A look that takes seconds; its figures are rough."),
         click.Option(["--turns"], type=click.IntRange(1, 100), help=f"Repetitions; contenders alternate.  [{_TURNS}]"),
-        click.Option(["--json"], type=click.Path(path_type=Path), default=path, show_default=True),
+        click.Option(
+            ["--json"], type=click.Path(path_type=Path), default=path, show_default=True, help="Where to save."
+        ),
         click.Option(
             ["--plots"], type=click.Path(path_type=Path), help="Folder for pictures (PNG)  [beside the JSON file]"
         ),

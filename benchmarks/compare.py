@@ -68,7 +68,7 @@ class Difference(msgspec.Struct, frozen=True):
 @click.argument("second", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--changed", is_flag=True, help="Show only what changed.")
 def compare(first: Path, second: Path, *, changed: bool) -> None:
-    r"""Compare two saved runs, and mark what changed beyond the spread of their turns.
+    """Compare two saved runs, and mark what changed beyond the spread of their turns.
 
     A figure with a twin is judged by its ratio to the twin, which is made within one run; else by itself.
 

@@ -36,7 +36,7 @@ _ADDED_MS = {50: 0.5, 99: 2.0}
 
 
 def measure(book: Book, effort: Effort) -> None:
-    r"""A 1 KB chat body through Envoy and the filter: requests a second, and added latency at 500 requests a second.
+    """A 1 KB chat body through Envoy and the filter: requests a second, and added latency at 500 requests a second.
 
     \b
     Examples:

@@ -28,7 +28,7 @@ _MOST_GROWTH = 5.0
 
 
 def measure(book: Book, effort: Effort, *, requests: int | None = None) -> None:
-    r"""Resident memory: of each worker, of rule sets of 10 to 10,000 rules, and its growth over requests.
+    """Resident memory: of each worker, of rule sets of 10 to 10,000 rules, and its growth over requests.
 
     \b
     Examples:

@@ -33,7 +33,7 @@ _FULL_TURNS, _QUICK_TURNS = 3, 1
 def results(
     *, quick: bool, turns: int | None, only: tuple[str, ...], million: bool, folder: Path | None, saved: Path | None
 ) -> None:
-    r"""Run everything and write RESULTS.md, results.json and pictures; about ten minutes on a quiet machine.
+    """Run everything and write RESULTS.md, results.json and pictures; about ten minutes on a quiet machine.
 
     A part that fails is shown as failed, the rest goes on, and the exit status is 1.
 

@@ -34,7 +34,7 @@ RE2 = "google-re2, a set of the rules"
 
 
 def measure(book: Book, effort: Effort) -> None:
-    r"""Cost by rules (10 to 10,000), text (100 B to 1 MB), workers (1 to cores) and concurrency (1 to 512).
+    """Cost by rules (10 to 10,000), text (100 B to 1 MB), workers (1 to cores) and concurrency (1 to 512).
 
     \b
     Examples:

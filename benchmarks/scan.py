@@ -30,7 +30,7 @@ Contenders = Mapping[str, Callable[[str], object]]
 
 
 def measure(book: Book, effort: Effort, *, llm_guard: bool = True) -> None:
-    r"""Time for a text of 100 B to 1 MB, clean and not, beside bare Hyperscan, Presidio, LLM Guard, re and google-re2.
+    """Time for a text of 100 B to 1 MB, clean and not, beside bare Hyperscan, Presidio, LLM Guard, re and google-re2.
 
     \b
     Examples:

@@ -14,7 +14,7 @@ _READY_SECONDS = 1.0
 
 
 def measure(book: Book, effort: Effort) -> None:
-    r"""Seconds until the port answers: rules compiled anew (cold), or taken from the cache (warm), beside the no-ops.
+    """Seconds until the port answers: rules compiled anew (cold), or taken from the cache (warm), beside the no-ops.
 
     \b
     Examples:

@@ -11,7 +11,7 @@ from benchmarks.stream_guard import measure_guard
 
 
 def measure(book: Book, effort: Effort, *, streams: int | None = None) -> None:
-    r"""Streamed answers: first byte through Envoy, time for a token, memory of 5,000 open streams.
+    """Streamed answers: first byte through Envoy, time for a token, memory of 5,000 open streams.
 
     \b
     Examples:
