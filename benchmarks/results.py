@@ -101,8 +101,16 @@ def _head(run: Run) -> str:
         "no-op, the bare engine and its peers from the same run; *times* says how many times as fast (or as small) as each the sidecar is.\n"
         "Servers share two cores; the load generator has others. Latency counts from the moment a request was due.\n\n"
         f"{summary(run)[0].upper()}{summary(run)[1:]}; measured in {seconds / 60:.0f} minutes on {run.machine['cpu']}, {run.machine['cores']} cores, "
-        f"revision `{run.machine['revision']}`."
+        f"revision `{run.machine['revision']}`." + _busy(run)
     )
+
+
+def _busy(run: Run) -> str:
+    """Warn where something else ran when the measuring began."""
+    load = float(run.machine.get("load", "0").partition(",")[0])
+    if load < int(run.machine["cores"]) / 4:
+        return ""
+    return f"\n\n**The machine was busy** (load {load:g} before the first measurement): ratios hold better than figures, and neither holds well."
 
 
 def _goals(run: Run) -> str:
