@@ -12,7 +12,17 @@ from hdrh.histogram import HdrHistogram
 from benchmarks import h2load
 from benchmarks.book import Book, Effort
 from benchmarks.command import Scenario
-from benchmarks.contenders import LOAD_CPUS, NOOP_ENVOY, NOOP_GRPC, noop_envoy, noop_grpc, on, running, sidecar
+from benchmarks.contenders import (
+    LOAD_CPUS,
+    NOOP_ENVOY,
+    NOOP_GRPC,
+    Contender,
+    noop_envoy,
+    noop_grpc,
+    on,
+    running,
+    sidecar,
+)
 from benchmarks.latency import at, curve, merged
 from benchmarks.open_loop import Send, open_loop
 from benchmarks.report import Chart, Figure, Goal, Line, Series
@@ -20,6 +30,7 @@ from benchmarks.servers import Server
 from benchmarks.texts import CLEAN_TEXT
 from sidecar.adapters._pb import filter_pb2 as pb
 
+ONE_PROCESS = "no-op, grpc.aio, one process"
 PATH = "/sidecar.v1.FilterService/Check"
 RATE = 500
 MESSAGE = pb.CheckRequest(text=CLEAN_TEXT).SerializeToString()
@@ -36,7 +47,9 @@ def measure(book: Book, effort: Effort) -> None:
       sidecar bench check --turns 9 --json out/before.json
     """
     h2load.require()
-    contenders = (sidecar("envoy"), sidecar("grpcio"), noop_envoy(), noop_grpc())
+    # People mostly run one process of grpc.aio; two on the same two cores are the fairer twin, and the goal's.
+    alone = Contender(ONE_PROCESS, noop_grpc(1).command)
+    contenders = (sidecar("envoy"), sidecar("grpcio"), noop_envoy(), noop_grpc(), alone)
     names = [contender.name for contender in contenders]
     with running(contenders) as servers:
         named = dict(zip(names, servers, strict=True))
@@ -76,7 +89,7 @@ async def _latencies(servers: dict[str, Server], effort: Effort) -> dict[str, li
             for name, server in servers.items():
                 async with grpc_sender(server.address, PATH, MESSAGE) as send:
                     found[name].append(
-                        await open_loop(send, rate=RATE, seconds=effort.pick(4, 0.5), warm_up=effort.pick(1, 0.2))
+                        await open_loop(send, rate=RATE, seconds=effort.pick(3, 0.5), warm_up=effort.pick(0.5, 0.2))
                     )
     return found
 

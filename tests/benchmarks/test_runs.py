@@ -8,6 +8,7 @@ from tests.benchmarks.conftest import measured
 
 needs_h2load = pytest.mark.skipif(shutil.which("h2load") is None, reason="needs h2load (nghttp2-client)")
 HOSTS = ["sidecar, host envoy", "sidecar, host grpcio", "no-op, host envoy", "no-op, grpc.aio"]
+ALONE = "no-op, grpc.aio, one process"
 
 
 def test_scan_measures_itself_beside_its_peers(run_bench):
@@ -45,10 +46,10 @@ def test_check_measures_both_hosts_beside_both_no_ops(run_bench):
     """Rates and open-loop latencies of all four."""
     report = run_bench("check")
 
-    assert measured(report, "rate-envoy") == [HOSTS[0], *HOSTS[2:]]
-    assert measured(report, "rate-grpcio") == HOSTS[1:]
-    assert measured(report, "p99-envoy") == [HOSTS[0], *HOSTS[2:]]
-    assert [line.name for line in report.charts[0].lines] == HOSTS
+    assert measured(report, "rate-envoy") == [HOSTS[0], *HOSTS[2:], ALONE]
+    assert measured(report, "rate-grpcio") == [*HOSTS[1:], ALONE]
+    assert measured(report, "p99-envoy") == [HOSTS[0], *HOSTS[2:], ALONE]
+    assert [line.name for line in report.charts[0].lines] == [*HOSTS, ALONE]
 
 
 @needs_h2load
