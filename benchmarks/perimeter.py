@@ -43,7 +43,7 @@ _QUOTAS = Quotas(
 
 
 def measure(book: Book, effort: Effort) -> None:
-    r"""The perimeter in microseconds a request (goal: 20), and `Check` a second with and without the audit log (goal: 90 %).
+    """The perimeter in microseconds a request (goal: 20), and `Check` a second with and without the audit log (goal: 90 %).
 
     \b
     Examples:
@@ -75,7 +75,7 @@ def _perimeter(book: Book, effort: Effort) -> None:
     }
     for name, series in in_turns(calls, effort.turns).items():
         goals = (Goal("value", _CHECK_MICROS),)
-        book.add(Figure(f"check-{name}", f"perimeter, {name}", "us", series, goals=goals))
+        book.add(Figure(f"check-{name}", f"perimeter, {name}", "µs", series, goals=goals))
 
 
 def _gate() -> MeteredGate:

@@ -17,7 +17,7 @@ from benchmarks.report import Failure, Figure, Goal, Report, Run, load, save
 from benchmarks.show import number, ratio, show, spread, times
 from benchmarks.tables import markdown_table
 
-_SCENARIOS = ("scan", "check", "batch", "extproc", "stream", "startup", "memory", "scaling")
+_SCENARIOS = ("scan", "check", "batch", "extproc", "stream", "startup", "memory", "scaling", "perimeter")
 _FULL_TURNS, _QUICK_TURNS = 3, 1
 
 

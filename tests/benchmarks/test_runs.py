@@ -115,3 +115,12 @@ def test_scaling_measures_rules_text_workers_and_concurrency(run_bench):
     assert measured(report, "text-1024") == HOSTS
     assert measured(report, "concurrency-32") == HOSTS
     assert {chart.id for chart in report.charts} >= {"rules", "workers", "text", "concurrency", "concurrency-p99"}
+
+
+@needs_h2load
+@pytest.mark.slow
+def test_perimeter_measures_the_audit_log_beside_none(run_bench):
+    """The perimeter's parts, and `Check` with an audit log beside `Check` without."""
+    report = run_bench("perimeter")
+
+    assert measured(report, "audit-envoy") == [f"{HOSTS[0]}, audited", HOSTS[0]]
