@@ -48,6 +48,18 @@ _FILTERS_KEPT = 1024
 _SAMPLE = "Write to ada@example.com or call +1 212 555 0142, card 4111 1111 1111 1111, from 192.0.2.1."
 
 
+class Admission(msgspec.Struct, frozen=True):
+    """How a snapshot came to be trusted.
+
+    Args:
+        selftest_seconds: how long trying it with its rules' own samples took.
+        expires: seconds since 1970 from which its signatures are out of date; 0: never.
+    """
+
+    selftest_seconds: float = 0.0
+    expires: float = 0.0
+
+
 class Snapshot:
     """Rules, policy and compiled database that belong together; a request keeps the one it began with.
 
@@ -58,6 +70,9 @@ class Snapshot:
         scanner: runs them.
         observer: counts and records decisions.
         tools: what masking operators need from outside.
+
+    Attributes:
+        admission: set by whoever let it in.
     """
 
     def __init__(
@@ -70,6 +85,7 @@ class Snapshot:
         *,
         tools: Tools = NO_TOOLS,
     ) -> None:
+        self.admission = Admission()
         self.bundle = bundle
         self.policy = policy
         self.engine = Engine(

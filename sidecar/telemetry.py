@@ -109,6 +109,12 @@ class Metrics:
             "shadow_messages", "Messages that the running shadow bundle compared, dropped or failed on.", ("outcome",)
         )
         self.bundle = gauge("bundle_info", "The bundle in force.", ("name", "version", "revision"))
+        self.bundle_expires = gauge(
+            "bundle_expires_timestamp_seconds", "When the signatures of the bundle in force expire; 0 for never."
+        )
+        self.selftest_seconds = gauge(
+            "rules_selftest_seconds", "How long the rules' own samples took at the last load."
+        )
         self.bundle_loaded = gauge("bundle_loaded_timestamp_seconds", "When the bundle in force was loaded.")
         self.audit_written = counter("audit_records", "Audit records handed to the log.")
         self.audit_dropped = counter("audit_dropped", "Audit records dropped because the log could not take them.")
@@ -168,7 +174,16 @@ class Metrics:
         self.audit_dropped.inc(dropped - self._dropped)
         self._dropped = dropped
 
-    def set_bundle(self, *, name: str, version: str, revision: str, now: float) -> None:
+    def set_bundle(
+        self,
+        *,
+        name: str,
+        version: str,
+        revision: str,
+        now: float,
+        expires: float = 0.0,
+        selftest_seconds: float = 0.0,
+    ) -> None:
         """Say which bundle is in force.
 
         Args:
@@ -176,7 +191,11 @@ class Metrics:
             version: of the bundle.
             revision: of its content.
             now: seconds since the epoch.
+            expires: when its signatures expire, by the same clock; 0: never.
+            selftest_seconds: how long its rules' own samples took.
         """
+        self.bundle_expires.set(expires)
+        self.selftest_seconds.set(selftest_seconds)
         self.bundle.clear()
         self.bundle.labels(name, version, revision).set(1)
         self.bundle_loaded.set(now)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,10 +18,11 @@ from pathlib import Path
 import msgspec
 
 from sidecar import __version__, config
-from sidecar.app import Options, Snapshot, load_files
+from sidecar.app import Admission, Options, Snapshot, load_files
 from sidecar.backends.hyperscan_scanner import engine_version
 from sidecar.backends.re_scanner import ReScanner
 from sidecar.backends.sealed_cache import cache_key, read_sealed, write_sealed
+from sidecar.delivery.gently import gently
 from sidecar.errors import BundleError, SidecarError
 from sidecar.rules.bundle import revision
 from sidecar.rules.differential import compare
@@ -86,7 +88,9 @@ class Offer(msgspec.Struct, frozen=True):
     rollback: bool = False
 
 
-def prepare(offer: Offer, terms: Terms, gates: Gates, *, floor: Floor | None, now: float, observed: bool) -> Snapshot:
+def prepare(
+    offer: Offer, terms: Terms, gates: Gates, *, floor: Floor | None, now: float | None, observed: bool
+) -> Snapshot:
     """Verify, lint, self-test, compile, load: the one way to a snapshot that may be put in force.
 
     Signatures and versions are looked at first, so that nothing of a stranger's bundle is ever run. House rules, the
@@ -98,7 +102,7 @@ def prepare(offer: Offer, terms: Terms, gates: Gates, *, floor: Floor | None, no
         terms: what it must meet.
         gates: what checks, compiles and loads it.
         floor: the newest version that was in force; None where another worker has compared it.
-        now: seconds since 1970.
+        now: seconds since 1970; None where it was in force before it expired, and filtering goes on.
         observed: whether decisions of the snapshot are counted and recorded.
 
     Raises:
@@ -110,8 +114,12 @@ def prepare(offer: Offer, terms: Terms, gates: Gates, *, floor: Floor | None, no
     if found:
         raise BundleError(*dict.fromkeys(found))
     gates.build(offer.files, gates.policy, terms.seconds)
-    snapshot = gates.load(offer.files, observed)
-    require_sound(snapshot)
+    with gently():
+        snapshot = gates.load(offer.files, observed)
+        begin = time.perf_counter()
+        require_sound(snapshot)
+    expires = offer.envelope.contents.expires if offer.envelope is not None else None
+    snapshot.admission = Admission(time.perf_counter() - begin, expires or 0.0)
     return snapshot
 
 

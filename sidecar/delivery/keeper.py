@@ -194,10 +194,17 @@ class Keeper:
         return self._report(Report("reloaded", rules.revision, rules.version))
 
     async def _prepare(self, offer: Offer, floor: Floor | None, *, observed: bool) -> Snapshot:
-        """Pass all gates, beside the event loop; see `prepare`."""
+        """Pass all gates, beside the event loop; see `prepare`.
+
+        Args:
+            offer: the bundle.
+            floor: the newest version that was in force; None where it is, or was let in by another worker.
+            observed: whether its decisions are counted.
+        """
+        now = None if floor is None else self._clock()
 
         def work() -> Snapshot:
-            snapshot = prepare(offer, self._terms, self._gates, floor=floor, now=self._clock(), observed=observed)
+            snapshot = prepare(offer, self._terms, self._gates, floor=floor, now=now, observed=observed)
             self._store.put(snapshot.bundle.rule_set.revision, offer.files, offer.envelope)
             return snapshot
 

@@ -104,7 +104,9 @@ def begin(delivery: Delivery, options: Options, load: Load, store: Store) -> Sta
         # What ships passed its gates before it did; trying it once here is enough.
         gates = Gates(options.policy, _no_build if is_own(offer.files) else build_once, load)
         try:
-            snapshot = prepare(offer, terms, gates, floor=None, now=time.time(), observed=True)
+            # What was in force when it expired goes on filtering: a worker that died must come back.
+            now = None if offer is kept else time.time()
+            snapshot = prepare(offer, terms, gates, floor=None, now=now, observed=True)
         except BundleError as error:
             if offer is offers[-1]:
                 raise

@@ -151,7 +151,7 @@ def faults(
     trust: Trust,
     verifier: Verifier,
     *,
-    now: float,
+    now: float | None,
     floor: Floor | None = None,
     rollback: bool = False,
 ) -> list[str]:
@@ -162,7 +162,7 @@ def faults(
         envelope: what came with them; None where nothing did.
         trust: what is asked for.
         verifier: the known keys.
-        now: seconds since 1970.
+        now: seconds since 1970; None where it may have expired.
         floor: the newest version that was in force; None where there is no memory.
         rollback: whether an older version is wanted.
 
@@ -177,7 +177,7 @@ def faults(
         return found
     found += _content_faults(actual, envelope.contents)
     expires = envelope.contents.expires
-    if expires is not None and now > expires + CLOCK_SKEW_SECONDS:
+    if expires is not None and now is not None and now > expires + CLOCK_SKEW_SECONDS:
         found.append(f"{ENVELOPE}:1: the bundle has expired")
     return found + _signature_faults(envelope, trust, verifier)
 

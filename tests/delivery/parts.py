@@ -47,7 +47,19 @@ def _build_here(files, policy, seconds):
 class Bench:
     """A keeper over a folder, and what is around it."""
 
-    def __init__(self, folder: Path, *, required=False, threshold=1, seconds=60.0, apart=False, adopts=True, keys=None):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        required=False,
+        threshold=1,
+        seconds=60.0,
+        apart=False,
+        adopts=True,
+        keys=None,
+        clock=1_800_000_000.0,
+    ):
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.policy = folder / "policy.yaml"
         self.policy.write_text(POLICY)
@@ -70,7 +82,7 @@ class Bench:
             self.terms,
             Gates(str(self.policy), build_apart if apart else _build_here, self.load),
             listener=self.listener,
-            clock=lambda: 1_800_000_000.0,
+            clock=lambda: clock,
             store=self.store,
         )
         self.fleet = Fleet(self.keeper)

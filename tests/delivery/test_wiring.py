@@ -9,6 +9,7 @@ from sidecar.delivery.wiring import Delivery, RulesWorker, begin, terms_of
 from sidecar.errors import BundleError, ConfigError
 from sidecar.rules.shipping import Floor
 from tests.delivery.parts import Bench, bundle
+from tests.delivery.sidecars import Signed
 from tests.delivery.test_sources import write
 from tests.rules.test_lint import RULE
 
@@ -73,6 +74,21 @@ async def test_a_start_takes_the_store_unless_the_folder_is_newer_and_good(tmp_p
 
     assert (started.snapshot.bundle.rule_set.version, started.offer.origin.rpartition("/")[2]) == (version, origin)
     assert bool(started.refused) is (b"Finds" in b"".join(folder.values()) or b"schema: 1" in folder.values())
+
+
+async def test_what_was_in_force_when_it_expired_goes_on_filtering(tmp_path):
+    """A worker that died after the last day of its bundle could not start again; as an offer it is refused."""
+    signed = Signed(tmp_path)
+    archive = signed.archive(bundle("1.1.0"), signed.envelope(bundle("1.1.0"), expires=1000.0))
+    bench = Bench(tmp_path, required=True, keys=[signed.public], clock=900.0)
+    taken = await bench.keeper.push(archive, shadow=False)
+    write(tmp_path / "rules", bundle())
+    monday = start(bench, Delivery(keys=(signed.public,)), tmp_path / "rules")
+    new = Bench(tmp_path / "new", required=True, keys=[signed.public])
+
+    assert (taken.outcome, monday.snapshot.bundle.rule_set.version) == ("activated", "1.1.0")
+    assert monday.snapshot.admission.expires == 1000.0
+    assert (await new.keeper.push(archive, shadow=False)).faults[0].endswith("has expired")
 
 
 def test_a_bad_folder_does_not_start(tmp_path):
