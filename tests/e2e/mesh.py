@@ -192,7 +192,10 @@ def configuration(settings, ports, upstream, folder):
         listener["name"] = name
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         manager["http_protocol_options"] = {"enable_trailers": True}
-        manager["route_config"]["virtual_hosts"][0]["routes"][0]["route"].update(setting.route)
+        route = manager["route_config"]["virtual_hosts"][0]["routes"][0]["route"]
+        # Retries are for the settings that are about them: where trailers follow, Envoy sends a duplex body twice then.
+        del route["retry_policy"]
+        route.update(setting.route)
         ext_proc = manager["http_filters"][0]["typed_config"]
         ext_proc["allow_mode_override"] = setting.override
         kept = [
@@ -205,7 +208,7 @@ def configuration(settings, ports, upstream, folder):
         whole = whole or config
         if whole is not config:
             whole["static_resources"]["listeners"].append(listener)
-    [cluster] = [c for c in whole["static_resources"]["clusters"] if c["name"] == "upstream"]
+    [cluster] = [c for c in whole["static_resources"]["clusters"] if c["name"].startswith("upstream")]
     cluster["typed_extension_protocol_options"] = {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
