@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     Report = Callable[[Direction, Schema, Decision], None]
 
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
+# Names in the certificate of the HTTP client; Envoy sends them where its configuration lists them.
+PEER_ATTRIBUTES = ("connection.uri_san_peer_certificate", "connection.dns_san_peer_certificate")
 
 # Envoy's default `message_timeout` is 0.2 s. Configurations that raise it say so in this metadata of the gRPC stream.
 DEADLINE_SECONDS = 0.15
@@ -241,7 +243,7 @@ class ExternalProcessor:
             if first is None:
                 return  # Envoy ended the exchange before it began
             event = to_event(first)
-            entrance = self._entrance(call, event) if self._guard else None
+            entrance = self._entrance(event) if self._guard else None
             trace = begin_trace(self._tracer, event) if self._tracer else None
             exchange, fault = self._open(first, event, call, entrance, trace)
             while True:
@@ -296,7 +298,7 @@ class ExternalProcessor:
         exchange = _Exchange(transaction, escort, float(settings.get("deadline", DEADLINE_SECONDS)))
         return exchange, fault or escort.choose(event)
 
-    def _entrance(self, call: Call, event: Event) -> Entrance:
+    def _entrance(self, event: Event) -> Entrance:
         """Return the perimeter for the HTTP client: what it shows stands in its headers, its address in attributes."""
         assert self._guard is not None
         attributes = event.attributes if isinstance(event, HeadersEvent) else {}
@@ -306,7 +308,8 @@ class ExternalProcessor:
             self._guard.gatekeeper,
             service="extproc",
             key_header=self._guard.key_header,
-            credentials=Credentials(identities=call.peer_identities, address=address),
+            # Envoy's own certificate would stand for every client behind it.
+            credentials=Credentials(identities=_peer(attributes), address=address),
             on_usage=self._guard.on_usage,
             on_refusal=self._guard.refused,
         )
@@ -340,6 +343,11 @@ def _both(*reports: Report) -> Report:
             each(direction, schema, decision)
 
     return report
+
+
+def _peer(attributes: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names in the client's certificate, as Envoy verified it."""
+    return tuple(attributes[name] for name in PEER_ATTRIBUTES if attributes.get(name))
 
 
 def _uncounted(reason: str) -> None:

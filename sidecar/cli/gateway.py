@@ -11,10 +11,11 @@ import click
 
 from sidecar.app import Options, load_snapshot
 from sidecar.cli.delivery_options import delivery_of, delivery_options
-from sidecar.cli.serve import read_admin
+from sidecar.cli.serve import read_admin, read_tls
 from sidecar.delivery.wiring import Delivery
 from sidecar.forwarding import load_forwarding
 from sidecar.gateway.run import DEMO, Gateway, Settings, run, run_until
+from sidecar.hosts.logs import FORMATS, begin
 from sidecar.instruments import Watching
 from sidecar.serve import Settings as Served
 from sidecar.serve import filter_workers, remembering
@@ -60,6 +61,25 @@ from sidecar.serve import filter_workers, remembering
     help="When the log cannot be written: refuse messages, or drop records and count them.",
 )
 @click.option("--admin", default="off", show_default=True, metavar="ADDR", help="Metrics and health; `off` for none.")
+@click.option(
+    "--tls",
+    nargs=2,
+    type=click.Path(path_type=Path, exists=True),
+    metavar="CERT KEY",
+    help="Serve HTTPS with this pair.",
+)
+@click.option(
+    "--client-ca", type=click.Path(path_type=Path, exists=True), metavar="FILE", help="Admit only its clients (mTLS)."
+)
+@click.option(
+    "--log-format", type=click.Choice(FORMATS), default="text", show_default=True, help="Of the workers' logs."
+)
+@click.option(
+    "--otlp",
+    default="",
+    metavar="URL",
+    help="OTLP receiver of traces and metrics; default: OTEL_EXPORTER_OTLP_ENDPOINT.",
+)
 @click.option("--concurrency", type=click.IntRange(1), help="Envoy's worker threads; default: one each core.")
 def gateway(
     *,
@@ -75,6 +95,10 @@ def gateway(
     audit: Path | None,
     audit_when_full: Literal["block", "drop"],
     admin: str,
+    tls: tuple[Path, Path] | None,
+    client_ca: Path | None,
+    log_format: str,
+    otlp: str,
     concurrency: int | None,
     **delivery: Any,
 ) -> None:
@@ -91,6 +115,7 @@ def gateway(
     if upstreams and upstream != DEMO:
         raise click.UsageError("give --upstream or --upstreams, not both")
     forwarding = load_forwarding("", upstreams)
+    begin(log_format)
 
     def say(line: str) -> None:
         click.secho(f"  {line}", dim=True, err=True)
@@ -106,7 +131,7 @@ def gateway(
         served = Served(
             options,
             routes=upstreams,
-            watching=Watching(audit, audit_when_full),
+            watching=Watching(audit, audit_when_full, otlp),
             perimeter=perimeter,
             delivery=arriving,
         )
@@ -119,6 +144,7 @@ def gateway(
             workers=own,
             forwarding=forwarding,
             admin=read_admin(admin),
+            tls=read_tls(tls, client_ca),
         )
         async with run(snapshot, settings) as running:
             _announce(running, settings, policy, len(snapshot.bundle.rule_set.rules))

@@ -139,12 +139,10 @@ def serve(
     Signals: TERM drains and ends, HUP reloads rules and policy, USR2 restarts the workers one by one.
     """
     begin(log_format)
-    if client_ca and not tls:
-        raise click.UsageError("--client-ca needs --tls")
     if upstream and upstreams:
         raise click.UsageError("give --upstream or --upstreams, not both")
     load_forwarding(upstream, upstreams)  # its faults are the caller's to see, before any worker starts
-    certificate = Tls(certificate=tls[0].absolute(), key=tls[1].absolute(), client_ca=client_ca) if tls else None
+    certificate = read_tls(tls, client_ca)
     body_limit = read_policy(*find_policy(policy)).limits.body_bytes
     parsed = tuple(parse_address(address) for address in addresses)
     listen = Listen(parsed, tls=certificate, limits=limits_for(body_limit))
@@ -171,6 +169,15 @@ def _default_workers(listen: Listen) -> int:
         )
         return 1
     return cores
+
+
+def read_tls(pair: tuple[Path, Path] | None, client_ca: Path | None) -> Tls | None:
+    """Read the options of TLS; paths are made absolute, as workers may run elsewhere."""
+    if pair is None:
+        if client_ca:
+            raise click.UsageError("--client-ca needs --tls")
+        return None
+    return Tls(pair[0].absolute(), pair[1].absolute(), client_ca.absolute() if client_ca else None)
 
 
 def read_admin(text: str) -> TcpAddress | None:

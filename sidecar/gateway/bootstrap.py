@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 
+from sidecar.adapters.extproc import PEER_ATTRIBUTES
 from sidecar.core.refusal import METADATA_NAMESPACE
 from sidecar.core.upstreams import POOL_HEADER
 from sidecar.errors import ConfigError
 from sidecar.gateway.clusters import UPSTREAM_OPTIONS, clusters, routes
-from sidecar.hosts.listen import TcpAddress, UnixAddress, parse_address
+from sidecar.hosts.envoy import downstream_tls
+from sidecar.hosts.listen import TcpAddress, Tls, UnixAddress, parse_address
 from sidecar.rules.upstreams import Forwarding, single
 
 _HTTP = "type.googleapis.com/envoy.extensions.filters.http"
@@ -35,6 +37,7 @@ class Plan(msgspec.Struct, frozen=True):
         body_limit: the largest body, in bytes.
         application: the name under which policies know the traffic.
         modes: ext_proc's body modes, request and response.
+        tls: the listener's certificate, and whose clients it admits; None: plain HTTP.
     """
 
     listen: TcpAddress
@@ -44,6 +47,7 @@ class Plan(msgspec.Struct, frozen=True):
     body_limit: int
     application: str = ""
     modes: tuple[str, str] = ("BUFFERED", "BUFFERED")
+    tls: Tls | None = None
 
 
 def parse_listen(text: str) -> TcpAddress:
@@ -88,13 +92,16 @@ def bootstrap(plan: Plan) -> dict[str, Any]:
 
 
 def _listener(plan: Plan) -> dict[str, Any]:
+    chain: dict[str, Any] = {"filters": [{"name": "http", "typed_config": _connection_manager(plan)}]}
+    if plan.tls is not None:
+        chain["transport_socket"] = downstream_tls(plan.tls, ("h2", "http/1.1"))
     return {
         "name": "gateway",
         "address": {"socket_address": {"address": plan.listen.host, "port_value": plan.listen.port}},
         # A second gateway on the port must fail, not share it.
         "enable_reuse_port": False,
         "per_connection_buffer_limit_bytes": plan.body_limit + _BUFFER_ROOM,
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": _connection_manager(plan)}]}],
+        "filter_chains": [chain],
     }
 
 
@@ -151,7 +158,8 @@ def _ext_proc(plan: Plan) -> dict[str, Any]:
                 "response_body_mode": response,
                 "response_trailer_mode": "SEND",
             },
-            "request_attributes": ["source.address"],
+            # Who the client is, by its address and by a certificate that Envoy has verified; its headers say neither.
+            "request_attributes": ["source.address", *PEER_ATTRIBUTES],
             "response_attributes": ["response.code_details"],
             "metadata_options": {"receiving_namespaces": {"untyped": [METADATA_NAMESPACE]}},
         },

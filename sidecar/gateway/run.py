@@ -17,7 +17,7 @@ from sidecar.gateway import bootstrap
 from sidecar.gateway.demo import DemoUpstream
 from sidecar.gateway.envoy import Envoy, require_free
 from sidecar.hosts import grpcio
-from sidecar.hosts.listen import Listen, TcpAddress, UnixAddress, limits_for
+from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, limits_for
 from sidecar.hosts.supervisor import Plan, Supervisor, supervised
 from sidecar.rules.upstreams import Forwarding
 
@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True):
         modes: ext_proc's body modes, request and response.
         workers: how the filter runs in processes of its own; None: in this one.
         admin: where metrics and health of the workers are shown; None for nowhere.
+        tls: the certificate that clients see, and whose clients are admitted; None: plain HTTP.
     """
 
     listen: str = "127.0.0.1:8080"
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True):
     workers: Workers | None = None
     forwarding: Forwarding | None = None
     admin: TcpAddress | None = None
+    tls: Tls | None = None
 
 
 class Gateway:
@@ -132,12 +134,13 @@ async def run(snapshot: Filters, settings: Settings) -> AsyncIterator[Gateway]:
             body_limit=body_limit,
             application=settings.application,
             modes=settings.modes,
+            tls=settings.tls,
         )
         envoy = Envoy(bootstrap.bootstrap(plan), admin, concurrency=settings.concurrency)
         stack.push_async_callback(envoy.stop)
         await envoy.start()
         address = TcpAddress(listen.host, listen.port or await envoy.port())
-        yield Gateway(f"http://{address}", envoy, demo)
+        yield Gateway(f"{'https' if settings.tls else 'http'}://{address}", envoy, demo)
 
 
 @contextlib.asynccontextmanager

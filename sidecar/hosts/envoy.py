@@ -116,7 +116,7 @@ def _listener(listen: Listen, app: str) -> dict[str, Any]:
     first, *others = [_address(address, listen.unix_mode) for address in listen.addresses]
     chain: dict[str, Any] = {"filters": [_connection_manager(listen, app)]}
     if listen.tls is not None:
-        chain["transport_socket"] = _tls(listen.tls)
+        chain["transport_socket"] = downstream_tls(listen.tls, ("h2",))
     listener: dict[str, Any] = {
         "name": "grpc",
         "address": first,
@@ -188,9 +188,15 @@ def _python(app: str) -> dict[str, Any]:
     }
 
 
-def _tls(tls: Tls) -> dict[str, Any]:
+def downstream_tls(tls: Tls, protocols: tuple[str, ...]) -> dict[str, Any]:
+    """Return the transport socket of a listener.
+
+    Args:
+        tls: its certificate, and whose clients it admits.
+        protocols: that clients may speak (ALPN).
+    """
     context: dict[str, Any] = {
-        "alpn_protocols": ["h2"],
+        "alpn_protocols": list(protocols),
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
         "tls_certificates": [
             {"certificate_chain": {"filename": str(tls.certificate)}, "private_key": {"filename": str(tls.key)}}

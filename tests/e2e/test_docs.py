@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from cryptography import x509
 
 from sidecar.adapters.extproc import ExternalProcessor
 from sidecar.adapters.extproc_settings import SETTINGS
@@ -16,6 +17,7 @@ from sidecar.gateway.envoy import Envoy
 from sidecar.hosts import grpcio
 from sidecar.hosts.listen import Listen, UnixAddress
 from tests.e2e.mesh import free_ports, in_thread
+from tests.hosts.test_tls import Authority
 
 pytestmark = pytest.mark.e2e
 
@@ -26,12 +28,31 @@ CHAT = "/v1/chat/completions"
 
 
 @pytest.mark.parametrize("name", ENVOY)
-def test_envoy_accepts_the_file(envoy, name):
-    """`envoy --mode validate` says OK."""
-    command = [envoy, "--mode", "validate", "-c", DOCS / name, "--base-id", str(os.getpid() % 30_000 + 100)]
+def test_envoy_accepts_the_file(envoy, name, tmp_path):
+    """`envoy --mode validate` says OK; the secrets that it reads are those of a test."""
+    text = (DOCS / name).read_text()
+    if "/etc/portcullis" in text:
+        write_secrets(tmp_path)
+    config = tmp_path / name
+    config.write_text(text.replace("/etc/portcullis", str(tmp_path)))
+    command = [envoy, "--mode", "validate", "-c", config, "--base-id", str(os.getpid() % 30_000 + 100)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert ran.returncode == 0, ran.stderr[-2000:]
+
+
+def write_secrets(folder):
+    """Write the certificates that a documented file reads by SDS."""
+    authority = Authority(folder, "authority")
+    certificate, key = authority.issue("server", x509.DNSName("localhost"))
+    kind = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
+    pair = {"certificate_chain": {"filename": str(certificate)}, "private_key": {"filename": str(key)}}
+    secrets = {
+        "server": {"tls_certificate": pair},
+        "clients": {"validation_context": {"trusted_ca": {"filename": str(authority.file)}}},
+    }
+    for name, secret in secrets.items():
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump({"resources": [{"@type": kind, "name": name, **secret}]}))
 
 
 @contextlib.asynccontextmanager
