@@ -94,7 +94,7 @@ async def _latencies(ports: dict[str, int], effort: Effort) -> dict[str, list[Hd
             for name, port in ports.items():
                 async with http_sender(port, PATH, BODY) as send:
                     found[name].append(
-                        await open_loop(send, rate=RATE, seconds=effort.pick(4, 0.5), warm_up=effort.pick(0.5, 0.2))
+                        await open_loop(send, rate=RATE, seconds=effort.pick(3, 0.5), warm_up=effort.pick(0.5, 0.2))
                     )
     return found
 

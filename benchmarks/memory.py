@@ -37,7 +37,7 @@ def measure(book: Book, effort: Effort, *, requests: int | None = None) -> None:
       sidecar bench memory --requests 1000000      the goal of issue 6; a minute or two
     """
     h2load.require()
-    count = requests or effort.pick(100_000, 2_000)
+    count = requests or effort.pick(60_000, 2_000)
     for contenders in ((sidecar("envoy"), noop_envoy()), (sidecar("grpcio"), noop_grpc())):
         with book.part(contenders[0].name):
             _worker(book, contenders, count)
@@ -91,7 +91,7 @@ def _worker(book: Book, contenders: tuple[Contender, ...], count: int) -> None:
     size = (Goal("value", _MOST_MIB),)
     book.add(
         Figure(f"worker-{host}", f"resident, each worker, host {host}", "MiB", at_rest[0], (at_rest[1],), goals=size),
-        Figure(f"share-{host}", f"of it its share of what is shared, host {host}", "MiB", shares[0], (shares[1],)),
+        Figure(f"share-{host}", f"its proportional share (PSS), host {host}", "MiB", shares[0], (shares[1],)),
         Figure(
             f"growth-{host}",
             f"growth over {count:,} requests, host {host}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,19 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-# Colours that readers with colour blindness can tell apart (Okabe and Ito); ours is the blue one.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+# Colours that readers with colour blindness can tell apart (Okabe and Ito, and Tol's wine); ours is the blue one.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999", "#882255")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h")
+# Who is in many pictures looks the same in all of them; others take what is left.
+_KNOWN = {
+    "sidecar": 0,
+    "sidecar, host envoy": 0,
+    "sidecar, host grpcio": 1,
+    "no-op, host envoy": 2,
+    "no-op, grpc.aio": 3,
+}
+# Up to so many points, each has its own mark on the axis.
+_MARKED = 12
 _PERCENTILES = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99)
 _STYLE: dict[Any, Any] = {
     "font.size": 11,
@@ -37,8 +48,8 @@ def draw(chart: Chart, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(10, 4.8), layout="constrained")
-        for index, line in enumerate(chart.lines):
-            _draw_line(axes, chart, line, index)
+        for line, look in zip(chart.lines, _looks(chart.lines), strict=True):
+            _draw_line(axes, chart, line, look)
         _label(axes, chart)
         figure.legend(loc="outside right upper", fontsize=10)
         figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
@@ -46,10 +57,16 @@ def draw(chart: Chart, path: Path) -> Path:
     return path
 
 
-def _draw_line(axes: Axes, chart: Chart, line: Line, index: int) -> None:
+def _looks(lines: Sequence[Line]) -> list[int]:
+    """Return the index of colour and marker for each line."""
+    left = iter(sorted(set(range(len(_COLOURS))) - {_KNOWN[line.name] for line in lines if line.name in _KNOWN}))
+    return [_KNOWN[line.name] if line.name in _KNOWN else next(left, 0) for line in lines]
+
+
+def _draw_line(axes: Axes, chart: Chart, line: Line, look: int) -> None:
     xs = [_nines(x) if chart.percentiles else x for x, _ in line.points]
-    colour = _COLOURS[index % len(_COLOURS)]
-    marker = "" if len(xs) > 30 else _MARKERS[index % len(_MARKERS)]
+    colour = _COLOURS[look]
+    marker = "" if len(xs) > 30 else _MARKERS[look]
     ours = line.name.startswith("sidecar")
     axes.plot(
         xs,
@@ -71,11 +88,14 @@ def _label(axes: Axes, chart: Chart) -> None:
         most = max(x for line in chart.lines for x, _ in line.points)
         ticks = [tick for tick in _PERCENTILES if tick <= most]
         axes.set_xticks([_nines(tick) for tick in ticks], [f"{tick:g} %" for tick in ticks])
-    elif chart.log_x:
-        axes.set_xscale("log")
+    else:
         ticks = sorted({x for line in chart.lines for x, _ in line.points})
-        axes.set_xticks(_apart(ticks))
-        axes.xaxis.set_minor_locator(NullLocator())
+        if chart.log_x:
+            axes.set_xscale("log")
+            axes.set_xticks(_apart(ticks))
+            axes.xaxis.set_minor_locator(NullLocator())
+        elif len(ticks) <= _MARKED:
+            axes.set_xticks(ticks)
         axes.xaxis.set_major_formatter(
             FuncFormatter(lambda value, _: (_bytes if "bytes" in chart.x else _short)(value))
         )

@@ -17,7 +17,7 @@ from benchmarks.peers.patterns import expressions, re2_set, re_loop
 from benchmarks.report import Chart, Figure, Goal, Line, Series
 from benchmarks.rule_sets import rules_of, snapshot_of
 from benchmarks.scan import size
-from benchmarks.servers import Server, free_port, started
+from benchmarks.servers import Server, free_port, launched
 from benchmarks.texts import CLEAN_TEXT, text_of
 from benchmarks.timing import in_turns
 from sidecar.adapters._pb import filter_pb2 as pb
@@ -93,6 +93,8 @@ def _workers(book: Book, effort: Effort) -> None:
             for contender in (sidecar("envoy", count), noop_envoy(count)):
                 server = stack.enter_context(_pinned(contender, tuple(cores[:count])))
                 servers.append((contender.name, count, server))
+        for _, _, server in servers:
+            server.wait_until_ready()
         for turn in range(effort.turns + 1):
             for name, count, server in servers:
                 beside = tuple(cores[count:]) or LOAD_CPUS
@@ -118,7 +120,7 @@ def _workers(book: Book, effort: Effort) -> None:
 def _pinned(contender: Contender, cpus: tuple[int, ...]) -> AbstractContextManager[Server]:
     address = f"127.0.0.1:{free_port()}"
     command = [part.replace("{}", address) for part in contender.command]
-    return started(*command, address=address, cpus=cpus)
+    return launched(*command, address=address, cpus=cpus)
 
 
 def _rate(
@@ -165,7 +167,7 @@ def _concurrency(book: Book, effort: Effort, servers: dict[str, Server]) -> None
     waits: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
     for concurrency in effort.pick(_CONCURRENCY, (1, 32)):
         found: dict[str, list[h2load.Load]] = {name: [] for name in servers}
-        for _ in range(min(effort.turns, 3)):
+        for _ in range(min(effort.turns, 2)):
             for name, server in servers.items():
                 requests = effort.pick(min(6_000, 1_000 + concurrency * 100), 200)
                 found[name].append(_load(server, CLEAN_TEXT, requests, cpus=LOAD_CPUS, concurrency=concurrency))
