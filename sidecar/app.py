@@ -28,12 +28,14 @@ from sidecar.core.pseudonyms import Keyring
 from sidecar.core.score import Weigher
 from sidecar.core.streaming import prefixes_of
 from sidecar.core.turns import TurnMemory
+from sidecar.core.verdicts import VerdictCache
 from sidecar.errors import RecognizerError
 from sidecar.model import TARGETS, Segment
 from sidecar.rules.bundle import Bundle, read_bundle
+from sidecar.rules.entities import Ner, Pii
 from sidecar.rules.formats import build_formats
 from sidecar.rules.output import build_lookout, build_recall
-from sidecar.rules.policy import Ner, Pii, PolicyDocument, Profile, applicable, read_policy, resolve
+from sidecar.rules.policy import PolicyDocument, Profile, applicable, read_policy, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,6 +103,7 @@ class Snapshot:
         self._filters: dict[tuple[str, str], Filter] = {}
         self._lanes: dict[tuple[int, ...], Lane] = {}
         self._turns = _turn_memory(policy)
+        self._verdicts = VerdictCache(secrets.token_bytes(32), size) if (size := policy.cache.verdicts) else None
 
     def filter(self, application: str = "", route: str = "") -> Filter:
         """Return the filter of one application and route."""
@@ -110,9 +113,20 @@ class Snapshot:
                 self._filters.clear()
             lane = self._lane(application, route)
             # A verdict holds for one application, and for one way of judging.
-            scope = f"{application}\0{applicable(self.policy, application=application, route=route)}"
-            turns = self._turns.scope(scope) if self._turns else None
-            known = Filter(self.engine, lane, self._observer, application=application, route=route, turns=turns)
+            applied = str(applicable(self.policy, application=application, route=route))
+            turns = self._turns.scope(f"{application}\0{applied}") if self._turns else None
+            # The cache lives as long as this snapshot; policy and revision are in its keys all the same.
+            own = (application, applied, self.policy.name, self.engine.revision)
+            verdicts = self._verdicts.scope(*own) if self._verdicts else None
+            known = Filter(
+                self.engine,
+                lane,
+                self._observer,
+                application=application,
+                route=route,
+                turns=turns,
+                verdicts=verdicts,
+            )
             self._filters[application, route] = known
         return known
 

@@ -90,6 +90,8 @@ class Metrics:
         self.ner_queue = gauge("ner_queue", "Calls that wait for a process of the NER model.")
         self.ner_restarts = gauge("ner_restarts", "Processes of the NER model in use that were started anew.")
         self.ner_gaps = counter("ner_gaps", "Texts that the NER model did not read, and why.", ("status", "reason"))
+        self.verdict_cache = counter("verdict_cache", "Looks into the verdict cache, by result.", ("result",))
+        self.lookups = tuple(self.verdict_cache.labels(result).inc for result in ("miss", "hit"))
         self.refusals = counter(
             "refusals", "Requests and messages refused without a rule: limits, perimeter, quotas, load.", ("reason",)
         )

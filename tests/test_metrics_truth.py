@@ -39,6 +39,7 @@ POLICY = """
 schema: 1
 name: everything
 threshold: {action: 'off'}
+cache: {verdicts: 100}
 ner: {enabled: true, deadline: 0.0001}
 families: {injection: {action: rule}, pii: {action: mask}}
 """

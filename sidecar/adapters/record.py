@@ -102,6 +102,10 @@ class Recorder:
         """Count how long a text waited for the NER model."""
         self._metrics.ner_seconds.observe(seconds)
 
+    def report_lookup(self, *, is_hit: bool) -> None:
+        """Count a look into the verdict cache."""
+        self._metrics.lookups[is_hit]()
+
     def _record(
         self, id_: str, occasion: Occasion, decision: Decision, content: bytes | str, seconds: float
     ) -> Passed | Record:

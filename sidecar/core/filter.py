@@ -17,6 +17,7 @@ from sidecar.core.schemas import Schema, own_format, request_schema, response_sc
 from sidecar.core.splice import apply_edits
 from sidecar.core.stages import Mark, unmarked
 from sidecar.core.turns import Turns
+from sidecar.core.verdicts import Verdicts
 from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import TARGETS, Decision, Segment, Verdict
 
@@ -87,6 +88,10 @@ class Observer(Protocol):
         """Count how long a text waited for a recognizer in another process."""
         ...
 
+    def report_lookup(self, *, is_hit: bool) -> None:
+        """Count a look into the verdict cache."""
+        ...
+
 
 class Unobserved:
     """An observer that does nothing, for tools."""
@@ -112,6 +117,10 @@ class Unobserved:
         """Count nothing."""
         del seconds
 
+    def report_lookup(self, *, is_hit: bool) -> None:
+        """Count nothing."""
+        del is_hit
+
 
 class Filters(Protocol):
     """What adapters need of a snapshot: the filter of each application and route."""
@@ -131,6 +140,7 @@ class Filter:
         application: who asks.
         route: for what.
         turns: what its conversations have been judged; None: every request is judged anew.
+        verdicts: what was decided about texts before; None: nothing is remembered.
     """
 
     def __init__(
@@ -142,8 +152,10 @@ class Filter:
         application: str = "",
         route: str = "",
         turns: Turns | None = None,
+        verdicts: Verdicts | None = None,
     ) -> None:
         self._turns = turns
+        self._verdicts = verdicts
         self.engine = engine
         self.lane = lane
         self._observer = observer or Unobserved()
@@ -163,8 +175,9 @@ class Filter:
             return self
         pseudonyms = Pseudonyms(self.lane.keyring, self._application, conversation)
         lane = msgspec.structs.replace(self.lane, pseudonyms=pseudonyms)
-        names = {"application": self._application, "route": self._route}
-        return Filter(self.engine, lane, self._observer, **names, turns=self._turns)
+        return Filter(
+            self.engine, lane, self._observer, application=self._application, route=self._route, turns=self._turns
+        )
 
     def check_text(self, text: str, target: str = "request.user") -> Answer:
         """Check one text.
@@ -182,9 +195,7 @@ class Filter:
         begin = self._observer.clock()
         try:
             self._require_length(len(text), self.lane.text_limit, "code points")
-            mark = self._observer.mark()
-            decision = self.engine.judge((Segment(text, target),), self.lane, mark=mark)
-            mark("decide")
+            decision = self._judge(Segment(text, target))
         except InputError as error:
             decision = self.refuse(error)
         except EngineError as error:
@@ -205,8 +216,7 @@ class Filter:
         try:
             self._require_length(len(body), self.lane.body_limit, "bytes")
             schema = own_format(schema, self._route, direction, self.lane.formats)
-            turns = self._turns if direction == "request" else None
-            outcome = self.engine.inspect(body, schema, self.lane, recall, turns, mark=self._observer.mark())
+            outcome = self._inspect(body, schema, direction, recall)
         except InputError as error:
             outcome = Outcome(self.refuse(error), body)
         except EngineError as error:
@@ -214,6 +224,40 @@ class Filter:
         decision, id_ = self.record(outcome.decision, body, direction=direction, schema_name=schema.name, begin=begin)
         passed = outcome.body if decision.verdict is not Verdict.BLOCK else body
         return Outcome(decision, passed, id_, outcome.recall)
+
+    def _judge(self, segment: Segment) -> Decision:
+        """Judge a text, unless it was judged before."""
+        if self._verdicts is None:
+            return self._judge_anew(segment)
+        digest = self._verdicts.digest(segment.text, segment.target)
+        known = self._verdicts.find(digest, segment)
+        self._observer.report_lookup(is_hit=known is not None)
+        if known is None:
+            known = self._judge_anew(segment)
+            self._verdicts.keep(digest, known, segment)
+        return known
+
+    def _judge_anew(self, segment: Segment) -> Decision:
+        mark = self._observer.mark()
+        decision = self.engine.judge((segment,), self.lane, mark=mark)
+        mark("decide")
+        return decision
+
+    def _inspect(self, body: bytes, schema: Schema, direction: str, recall: Lookout) -> Outcome:
+        """Inspect a body, unless it was inspected before and nothing was found that it could be asked about again."""
+        turns = self._turns if direction == "request" else None
+        if self._verdicts is None or recall is not NOTHING:
+            return self.engine.inspect(body, schema, self.lane, recall, turns, mark=self._observer.mark())
+        digest = self._verdicts.digest(body, direction, schema.name, self._route)
+        known = self._verdicts.find(digest)
+        self._observer.report_lookup(is_hit=known is not None)
+        if known is not None:
+            return Outcome(known, body)
+        outcome = self.engine.inspect(body, schema, self.lane, recall, turns, mark=self._observer.mark())
+        # What the answer is to be looked at for is made of the request's texts, which are not kept.
+        if outcome.recall is NOTHING:
+            self._verdicts.keep(digest, outcome.decision)
+        return outcome
 
     def clock(self) -> float:
         """Return the time that `record` measures from."""

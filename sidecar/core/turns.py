@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sidecar.core.recent import Recent
 from sidecar.model import Edit, Finding, Kind, Segment, Verdict
 
 if TYPE_CHECKING:
@@ -37,9 +38,7 @@ class TurnMemory:
 
     def __init__(self, key: bytes, capacity: int) -> None:
         self._key = key
-        self._half = max(1, capacity // 2)
-        self._young: dict[bytes, Verdict] = {}
-        self._old: dict[bytes, Verdict] = {}
+        self._recent: Recent[Verdict] = Recent(capacity)
 
     def scope(self, application: str) -> Turns:
         """Return the memory as one application sees it; no application learns what another one has sent."""
@@ -47,14 +46,11 @@ class TurnMemory:
 
     def get(self, digest: bytes) -> Verdict | None:
         """Return what is remembered."""
-        known = self._young.get(digest)
-        return known if known is not None else self._old.get(digest)
+        return self._recent.get(digest)
 
     def put(self, digest: bytes, verdict: Verdict) -> None:
         """Remember a verdict."""
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, {}
-        self._young[digest] = verdict
+        self._recent.put(digest, verdict)
 
 
 class Split(msgspec.Struct, frozen=True):

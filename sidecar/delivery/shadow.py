@@ -111,3 +111,7 @@ class ShadowingObserver:
     def report_wait(self, seconds: float) -> None:
         """Pass a wait on."""
         self._inner.report_wait(seconds)
+
+    def report_lookup(self, *, is_hit: bool) -> None:
+        """Pass a look into the verdict cache on."""
+        self._inner.report_lookup(is_hit=is_hit)

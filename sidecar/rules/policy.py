@@ -15,6 +15,7 @@ from sidecar.core.sanitise import Delimiters
 from sidecar.errors import BundleError, ConfigError
 from sidecar.model import TARGETS, Action, OperatorConfig
 from sidecar.rules.documents import line_of, load
+from sidecar.rules.entities import Ner, Pii
 from sidecar.rules.formats import FormatSettings, require_targets
 from sidecar.rules.output import Output
 
@@ -128,51 +129,6 @@ class Override(Strict, frozen=True):
     families: dict[str, FamilySettings] = {}
 
 
-class Ner(Strict, frozen=True):
-    """The model that finds names, places and organisations; milliseconds a text, off by default.
-
-    Args:
-        enabled: whether it is loaded at all.
-        model: a folder or installed package that `spacy.load` takes; empty for the model that ships.
-        min_score: findings below it are dropped.
-        workers: processes that run it, for each worker of the sidecar.
-        queue: texts that may wait for them; the next one meets `overload`.
-        overload: `skip` passes the text without names, `wait` waits until the deadline, `block` fails at once.
-        deadline: seconds for one text, or each 80,000 code points of a longer one, waiting included; beyond it the
-            failure policy decides.
-    """
-
-    enabled: bool = False
-    model: str = ""
-    min_score: Fraction = 0.0
-    workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
-    queue: Annotated[int, msgspec.Meta(ge=1)] = 256
-    overload: Literal["skip", "wait", "block"] = "wait"
-    deadline: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0
-
-
-class Pii(Strict, frozen=True):
-    """Which of Presidio's recognizers run; the family `pii` says what is done about their findings.
-
-    Args:
-        enabled: whether any of them runs.
-        languages: of the recognizers that Presidio runs by default.
-        countries: ISO 3166 codes; recognizers of these countries run, too, whatever their language.
-        recognizers: files of your own in Presidio's YAML format: patterns, deny lists, context words.
-        allow_list: texts that are no findings.
-        allow_list_match: whether an entry of `allow_list` is the whole finding, or a regular expression found in it.
-        score_threshold: findings below it are dropped before duplicates are.
-    """
-
-    enabled: bool = True
-    languages: tuple[str, ...] = ("en",)
-    countries: tuple[str, ...] = ()
-    recognizers: tuple[str, ...] = ()
-    allow_list: tuple[str, ...] = ()
-    allow_list_match: Literal["exact", "regex"] = "exact"
-    score_threshold: Fraction = 0.0
-
-
 class Conversation(Strict, frozen=True):
     """How requests that repeat a conversation are judged.
 
@@ -185,6 +141,16 @@ class Conversation(Strict, frozen=True):
     scan: Literal["new", "all"] = "new"
     memory: Annotated[int, msgspec.Meta(ge=2)] = 50_000
     join: bool = True
+
+
+class Cache(Strict, frozen=True):
+    """The verdict cache: a text that was judged is not judged again while rules and policy stay.
+
+    Args:
+        verdicts: how many each worker remembers, by keyed digest and never across applications; 0: none.
+    """
+
+    verdicts: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 0
 
 
 class PolicyDocument(Strict, frozen=True):
@@ -202,6 +168,7 @@ class PolicyDocument(Strict, frozen=True):
     pii: Pii = Pii()
     ner: Ner = Ner()
     conversation: Conversation = Conversation()
+    cache: Cache = Cache()
     output: Output = Output()
     formats: tuple[FormatSettings, ...] = ()
     families: dict[str, FamilySettings] = {}
@@ -252,6 +219,8 @@ Place = tuple[str | int, ...]
 
 def _checks(document: PolicyDocument, tools: Tools) -> Iterator[tuple[Place, Callable[[], object]]]:
     """Yield what the types cannot say, each with its place: targets must exist, operators must build."""
+    unsure = bool(document.cache.verdicts and document.ner.enabled and document.ner.overload == "skip")
+    yield ("cache", "verdicts"), partial(_require_sure, unsure)
     for index, target in enumerate(document.sanitise.always):
         yield ("sanitise", "always", index), partial(_require_target, target)
     for index, item in enumerate(document.formats):
@@ -282,6 +251,13 @@ def _fault_of(check: Callable[[], object]) -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+def _require_sure(unsure: bool) -> None:
+    if unsure:
+        raise ValueError(
+            "`cache.verdicts` would remember texts that the model had no time for; `ner.overload: skip` excludes it"
+        )
 
 
 def _require_target(target: str) -> None:

@@ -22,7 +22,8 @@ from sidecar.config import find_policy
 from sidecar.core.scan import Found
 from sidecar.errors import ConfigError, RecognizerError
 from sidecar.model import Verdict
-from sidecar.rules.policy import Ner, read_policy
+from sidecar.rules.entities import Ner
+from sidecar.rules.policy import read_policy
 from sidecar.telemetry import Metrics
 
 TEXT = "My name is Margaret Atwater and I live in Toronto."

@@ -111,8 +111,8 @@ def test_memory_is_bounded_and_holds_no_text():
         segment = Segment(f"{FINE} {number}", "request.user")
         turns.remember(turns.split([segment]), ())
 
-    assert len(memory._young) + len(memory._old) <= 10
-    assert all(isinstance(key, bytes) and len(key) == 16 for key in memory._young)
+    assert len(memory._recent) <= 10
+    assert all(isinstance(key, bytes) and len(key) == 16 for key in memory._recent._young)
 
 
 def test_cohere_history_is_history():
