@@ -168,8 +168,8 @@ def traced(method: Method, tracer: Tracer) -> Method:
             _end(span, error)
             raise
         if isawaitable(answer):
-            return _awaited(span, answer)
-        _answered(span, answer)
+            return _awaited(span, answer, method)
+        _answered(span, answer, method)
         return answer
 
     async def each(request: Any, call: Call) -> AsyncIterator[Any]:
@@ -188,20 +188,23 @@ def traced(method: Method, tracer: Tracer) -> Method:
     return replace(method, handler=each if method.shape.server_streams else one)
 
 
-async def _awaited(span: Span, answer: Awaitable[Any]) -> Any:
+async def _awaited(span: Span, answer: Awaitable[Any], method: Method) -> Any:
     try:
         message = await answer
     except BaseException as error:
         _end(span, error)
         raise
-    _answered(span, message)
+    _answered(span, message, method)
     return message
 
 
 _VERDICTS = {value: name.removeprefix("VERDICT_").lower() for name, value in pb.Verdict.items()}
 
 
-def _answered(span: Span, answer: Any) -> None:
+def _answered(span: Span, answer: Any, method: Method) -> None:
+    if isinstance(answer, bytes) and method.response_type is pb.CheckResponse:
+        # Serialised already, for the wire; a span that is sampled looks inside.
+        answer = pb.CheckResponse.FromString(answer)
     if isinstance(answer, pb.CheckResponse):
         span.set("portcullis.verdict", _VERDICTS[answer.verdict])
         span.set("portcullis.score", round(answer.score, 4))

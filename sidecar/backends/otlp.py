@@ -193,7 +193,7 @@ def _convert(family: Family, started: int, now: int) -> Metric | None:
         data = OtlpHistogram(points, AggregationTemporality.CUMULATIVE)
         return Metric(name, family.documentation, unit, data) if points else None
     numbers = [
-        NumberDataPoint(_attributes(sample.labels), started, now, sample.value)
+        NumberDataPoint(_attributes(sample.labels), started, now, float(sample.value))
         for sample in family.samples
         if not sample.name.endswith("_created")
     ]
