@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -133,3 +134,10 @@ def test_envoy_accepts_all_of_it():
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert ran.returncode == 0, ran.stderr[-2000:]
+
+
+def test_example_of_the_docs_can_be_used_here():
+    """docs/forwarding.yaml is for both, `serve` and `gateway`."""
+    text = (Path(__file__).parents[2] / "docs" / "forwarding.yaml").read_text()
+
+    assert len(clusters(forwarding(text), 1000)) == 8
