@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sidecar.cli.gateway import gateway
+from sidecar.cli.health import health
 from sidecar.cli.serve import serve
 from sidecar.hosts.gate import Gate
 from sidecar.telemetry import Metrics
@@ -80,3 +82,30 @@ def test_dashboard_has_panels():
     panels = json.loads((DEPLOY / "grafana" / "portcullis.json").read_text())["panels"]
 
     assert [panel["title"] for panel in panels if not all(target["expr"] for target in panel["targets"])] == []
+
+
+def test_compose_file_starts_what_exists():
+    """Commands take their options, files that are mounted are there, and nothing runs with more rights than it needs."""
+    folder = DEPLOY / "compose"
+    services = yaml.safe_load((folder / "docker-compose.yaml").read_text())["services"]
+    name, *arguments = services["portcullis"]["command"]
+    mounted = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())]
+
+    assert name == "gateway"
+    assert gateway.make_context("gateway", list(arguments)).params["listen"] == "0.0.0.0:8080"
+    assert [place for place in mounted if not (folder / place).exists()] == []
+    assert services["portcullis"]["read_only"] is True
+    assert services["portcullis"]["cap_drop"] == ["ALL"]
+
+
+def test_image_is_slim_and_unprivileged():
+    """Two stages, a numeric user as Kubernetes wants it, a health check that takes its options, no cache in the way."""
+    lines = (DEPLOY.parent / "Dockerfile").read_text().splitlines()
+    stages = [line for line in lines if line.startswith("FROM ")]
+    [check] = [json.loads(line.partition("CMD ")[2]) for line in lines if line.startswith("HEALTHCHECK")]
+
+    assert len(stages) == 2
+    assert all("-slim" in stage for stage in stages)
+    assert "USER 65532" in lines
+    assert check[:2] == ["sidecar", "health"]
+    assert health.make_context("health", check[2:])
