@@ -14,7 +14,7 @@ from sidecar.adapters._pb import external_processor_pb2 as pb
 from sidecar.adapters.escort import Escort, Stopwatch, Timings
 from sidecar.adapters.extproc_clean import prepared
 from sidecar.adapters.extproc_settings import settings_of, to_caller
-from sidecar.adapters.rpc import Method, Shape
+from sidecar.adapters.rpc import Method, RpcError, Shape, Status
 from sidecar.adapters.tracing import begin_trace
 from sidecar.core.api_errors import Fault
 from sidecar.core.dispatch import Dispatch
@@ -232,6 +232,7 @@ class ExternalProcessor:
 
         Raises:
             EngineError: the exchange can neither go on nor be refused; the host ends the stream with an error.
+            RpcError: Envoy's side ended in the middle of a request that nobody has judged.
         """
         parts = aiter(requests)
         self._streams += 1
@@ -263,6 +264,8 @@ class ExternalProcessor:
                         yield prepared(action) or to_response(action)
                 request = await (anext(parts, None) if coming is None else coming)
                 if request is None:
+                    if exchange.transaction.is_undecided:
+                        raise RpcError(Status.ABORTED, "the exchange ended before its request was judged")
                     return
                 coming = None
                 event = to_event(request)

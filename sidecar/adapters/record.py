@@ -12,6 +12,7 @@ from sidecar.core.audit import Record
 from sidecar.core.audit_encoding import Passed, stamp
 from sidecar.core.filter import Occasion
 from sidecar.core.stages import Mark, unmarked
+from sidecar.errors import EngineError
 from sidecar.model import Decision, Verdict
 from sidecar.telemetry import Metrics
 
@@ -84,7 +85,11 @@ class Recorder:
         id_ = self._new_id()
         self._metrics.count(decision, direction=occasion.direction, length=occasion.length, seconds=seconds)
         if self._audit is not None:
-            self._audit.write(self._record(id_, occasion, decision, content, seconds))
+            try:
+                self._audit.write(self._record(id_, occasion, decision, content, seconds))
+            except EngineError as error:
+                self._metrics.failures.labels(error.code, "closed").inc()
+                raise
             self._metrics.audit_written.inc()
         return id_
 

@@ -165,6 +165,12 @@ class Transaction:
         return has_begun and self._filter.lane.waits
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether a request's body is coming that has been neither judged nor let through on purpose."""
+        side = self._request
+        return side.phase is Phase.BODY and not (side.watching or side.passing or self._ended)
+
+    @property
     def patience(self) -> float | None:
         """How many seconds the host should wait for the next part before it refuses with 408; None: for ever."""
         side = self._request

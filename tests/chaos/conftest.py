@@ -39,14 +39,14 @@ def path(shared, request):
 
 @pytest.fixture
 def whole_path(host, request):
-    """Return what makes whole paths that a test may break, canary included; the arguments are those of `rig`."""
+    """Return what makes whole paths that a test may break; `canary` are settings of theirs, the rest goes to `rig`."""
     _require_envoy()
 
     @contextlib.contextmanager
-    def start(*arguments, over_grpc=True, **more):
+    def start(*arguments, canary=None, **more):
         with (
             rig(host, *arguments, **more) as running,
-            running.canary(request.node.nodeid.rpartition("/")[2], over_grpc=over_grpc),
+            running.canary(request.node.nodeid.rpartition("/")[2], **(canary or {})),
         ):
             yield running
 

@@ -120,10 +120,10 @@ class Rig:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
 
-    def canary(self, name, *, over_grpc=True):
+    def canary(self, name, **more):
         """A canary through the whole path."""
-        address = self.sidecar.address if over_grpc else None
-        return Canary(name, url=self.url, address=address, arrived=lambda: list(self.upstream.bodies))
+        bodies = self.upstream.bodies
+        return Canary(name, url=self.url, address=self.sidecar.address, arrived=lambda: list(bodies), **more)
 
 
 @contextlib.asynccontextmanager
