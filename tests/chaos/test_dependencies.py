@@ -19,7 +19,7 @@ from tests.chaos.load import Client, chat, unfiltered
 from tests.chaos.rig import eventually_async
 from tests.chaos.test_drain import audited, method
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.chaos]
 DEFAULT, FULL = (Path(f"sidecar/policies/{name}.yaml").read_text() for name in ("default", "full"))
 SHOP = {"x-portcullis-key": "the key of the shop"}
 PERIMETER = f"""
@@ -98,7 +98,6 @@ async def test_full_audit_disk_blocks(whole_path, small_disk):
     assert len(audited(small_disk)) >= answered
 
 
-@pytest.mark.chaos
 async def test_full_audit_disk_drops_and_counts(whole_path, small_disk):
     """With `drop` verdicts go on; once the queue is full records are dropped, counted, and the gap stands in the log."""
     with whole_path("--audit", small_disk, "--audit-when-full", "drop", workers=1) as rig:

@@ -24,7 +24,8 @@ FAULTS = {
     faulty.overload: {503},
 }
 STREAMS = (faulty.cut_stream, faulty.garbage_stream, faulty.endless_event)
-by_name = {"ids": lambda value: getattr(value, "__name__", str(value))}
+# In every run; the others are for `-m chaos`.
+ALWAYS = (faulty.reset, faulty.broken_json, faulty.cut_stream)
 
 
 def forward_request(*, stream=False):
@@ -50,7 +51,13 @@ async def forward(path, *, stream=False, seconds=20):
         return grpc.StatusCode.OK, parts[0].status, b"".join(part.body for part in parts)
 
 
-@pytest.mark.parametrize(("fault", "statuses"), FAULTS.items(), **by_name)
+def marked(fault, *values):
+    """A parameter; opt-in where it is not one of those of every run."""
+    name = fault.__name__
+    return pytest.param(fault, *values, id=name, marks=() if fault in ALWAYS else pytest.mark.chaos)
+
+
+@pytest.mark.parametrize(("fault", "statuses"), [marked(*item) for item in FAULTS.items()])
 async def test_fault_is_an_error_in_the_api_s_shape(path, fault, statuses):
     """Both ways answer with an error that a client of the API can read, and the next request is served."""
     path.upstream.reset(fault)
@@ -68,7 +75,7 @@ async def test_fault_is_an_error_in_the_api_s_shape(path, fault, statuses):
     await client.close()
 
 
-@pytest.mark.parametrize("fault", STREAMS, **by_name)
+@pytest.mark.parametrize("fault", [marked(fault) for fault in STREAMS])
 async def test_broken_stream_never_ends_well(path, fault):
     """No clean end as if the answer were whole: the connection breaks, or an error comes before `[DONE]`."""
     path.upstream.reset(fault)
@@ -90,6 +97,7 @@ async def test_broken_stream_never_ends_well(path, fault):
     assert code is not grpc.StatusCode.OK or status >= 500 or b'"error"' in body
 
 
+@pytest.mark.chaos
 async def test_slow_answer_is_waited_for(path):
     """A few bytes at a time are an answer all the same."""
     path.upstream.reset(faulty.trickle)
