@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from sidecar.core.confirm import ALSO_REACH
 from sidecar.core.lookout import measured
 from sidecar.core.prefixes import Live
 from sidecar.errors import EngineError
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from sidecar.core.prefixes import PrefixAutomaton
     from sidecar.model import Finding
 
-# Code points of released text that are kept, so that rules see what stands before: word boundaries, context words.
-CONTEXT = 128
+# Code points of released text that are kept, so that rules see what stands before: word boundaries, context words, `also`.
+CONTEXT = ALSO_REACH
 # Disguises such as spaced letters show only in longer stretches: so much released text is kept, and looked at again each
 # time so much more of it has left.
 LOOK_BACK = 384

@@ -23,6 +23,8 @@ SEARCHES_LIMIT = 200
 SEARCH_BASE = 4_000_000
 # Some ten seconds on a slow core.
 SEARCH_LIMIT = 200_000_000
+# In answers, `also` counts up to so many code points before a match: streams keep no more of what has left.
+ALSO_REACH = 128
 # The rule named where a text is disguised more deeply, or decodes to more, than is undone; under the failure policy.
 LIMIT_RULE = "limits.exceeded"
 
@@ -159,7 +161,10 @@ def match(rule: Rule, pattern: Pattern, view: View) -> Iterator[Finding]:
         spans = _regex_spans(pattern.regex, rule, view.text, begin)
     else:
         spans = _keyword_spans(pattern, rule, view.text, begin)
+    also = pattern.also if view.segment.target.startswith("response.") else ()
     for start, end, around in spans:
+        if also and not _stands_near(also, rule, view.text, around or (start, end)):
+            continue
         if view.locate is not None:
             start, end = view.locate(start, end)  # noqa: PLW2901 - same span, mapped to the segment
             around = around and view.locate(*around)  # noqa: PLW2901 - likewise
@@ -179,6 +184,14 @@ def match(rule: Rule, pattern: Pattern, view: View) -> Iterator[Finding]:
             chain=view.chain,
             around=around,
         )
+
+
+def _stands_near(words: Sequence[str], rule: Rule, text: str, span: tuple[int, int]) -> bool:
+    near = text[max(0, span[0] - ALSO_REACH) : span[1]]
+    if not rule.caseless:
+        return any(word in near for word in words)
+    near = near.lower()
+    return any(word.lower() in near for word in words)
 
 
 # Where something was found, and what had to be read to find it, where that is more.

@@ -123,6 +123,11 @@ def expressions(checked: Checked) -> Iterator[str]:
     """Each regex is in the common subset of Hyperscan and Python, bounded, cheap to try, and needs a keyword."""
     for index, match in enumerate(checked.document.schema.match.any):
         if match.regex is None:
+            if match.also and any(target.startswith("response.") for target in checked.rule.targets):
+                yield checked.fault(
+                    "`also` without a regex: a stream cannot wait for a word that may come later; write a regex with both",
+                    *("match", "any", index, "also"),
+                )
             continue
         at = ("match", "any", index, "regex")
         for sentence in _expression_faults(match, checked.rule):

@@ -57,6 +57,12 @@ def test_lint_finds_nothing_in_a_rule_that_keeps_the_rules():
         ("Detects a", "Finds a", 5, "does not begin with `Detects`"),
         ("severity: low\nparanoia: 1", "paranoia: 1\nseverity: low", 8, "`severity` stands after `paranoia`"),
         ("[sesame]", "[se]", 12, "shorter than 3"),
+        (
+            "request.user]\nmatch:\n  any:\n    - keywords: [sesame]\n      regex: 'open\\s{1,9}sesame'",
+            "response.text]\nmatch:\n  any:\n    - keywords: [sesame]\n      also: [open]",
+            13,
+            "a stream cannot wait",
+        ),
         ("[sesame]", "[Sesame]", 12, "never seen: views are case-folded"),
         ("    - keywords: [sesame]\n      regex", "    - regex", 12, "needs `keywords`"),
         ("[sesame]", "[open it]", 13, "can match without any of its keywords"),
