@@ -21,6 +21,7 @@ from sidecar.backends.re_scanner import ReScanner
 from sidecar.core.decide import TargetPolicy
 from sidecar.core.engine import Engine, Lane
 from sidecar.core.filter import Filter, Observer
+from sidecar.core.limits import Sizes
 from sidecar.core.operators import NO_TOOLS, Tools
 from sidecar.core.operators.pseudonymise import Pseudonymise
 from sidecar.core.plan import GateTable, build_table, compile_plan
@@ -35,7 +36,7 @@ from sidecar.rules.bundle import Bundle, read_bundle
 from sidecar.rules.entities import Ner, Pii
 from sidecar.rules.formats import build_formats
 from sidecar.rules.output import build_lookout, build_recall
-from sidecar.rules.policy import PolicyDocument, Profile, applicable, read_policy, resolve
+from sidecar.rules.policy import Limits, PolicyDocument, Profile, applicable, read_policy, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -180,6 +181,7 @@ def _compile_lane(table: GateTable, profile: Profile, policy: PolicyDocument, *,
         policies=profile.targets,
         body_limit=profile.limits.body_bytes,
         text_limit=profile.limits.text_chars,
+        sizes=_sizes(profile.limits),
         fail_open=frozenset(direction for direction, mode in profile.failure.items() if mode == "open"),
         pass_unreadable=profile.unreadable == "pass",
         decoders=ALL_DECODERS,
@@ -192,6 +194,12 @@ def _compile_lane(table: GateTable, profile: Profile, policy: PolicyDocument, *,
         form=form_of if "form" in families else None,
         keyring=keyring if any(_pseudonymises(item) for item in profile.targets.values()) else None,
     )
+
+
+def _sizes(limits: Limits) -> Sizes | None:
+    """Return the limits on shapes; None where there are none, so that messages are not asked for theirs."""
+    sizes = Sizes(limits.tokens, limits.messages, limits.depth)
+    return None if sizes == Sizes() else sizes
 
 
 def _pseudonymises(policy: TargetPolicy) -> bool:

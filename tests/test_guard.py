@@ -114,6 +114,24 @@ def test_forward_is_weighed_and_charged(served):
     assert "sidecar_budget_warnings_total 1.0" in metrics
 
 
+def test_check_is_weighed(served):
+    """A body's model and messages are looked at on every door; one that is refused holds nothing."""
+
+    async def test(channel):
+        call = channel.unary_unary(
+            "/sidecar.v1.FilterService/Check", pb.CheckRequest.SerializeToString, pb.CheckResponse.FromString
+        )
+        scope = pb.Scope(route="/v1/chat/completions")
+        bodies = [json.dumps(body).encode() for body in (chat("other"), chat(count=3), chat())]
+        metadata = (("x-portcullis-key", "shop key"),)
+        seen = [await status(call(pb.CheckRequest(body=body, scope=scope), metadata=metadata)) for body in bodies]
+
+        code = grpc.StatusCode
+        assert seen == [code.PERMISSION_DENIED, code.RESOURCE_EXHAUSTED, code.OK]
+
+    served(test)
+
+
 def test_file_that_is_not_there(tmp_path):
     """A start without the file that was asked for is refused."""
     with pytest.raises(ConfigError, match="no such perimeter file"):

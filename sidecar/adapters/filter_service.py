@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from sidecar.adapters._pb import filter_pb2 as pb
@@ -16,6 +16,7 @@ from sidecar.core.filter import Filter, Filters
 from sidecar.core.gatekeeper import Admission
 from sidecar.core.perimeter import Refusal
 from sidecar.core.schemas import request_schema, response_schema
+from sidecar.core.usage import Asked, read_request
 from sidecar.model import TARGETS, Verdict
 
 T = TypeVar("T")
@@ -55,6 +56,7 @@ class FilterService:
     def check(self, request: pb.CheckRequest, call: Call) -> bytes | Awaitable[bytes]:
         """Inspect one text or message."""
         admission, scope = self._admit(call, request.scope)
+        self._weigh(admission, (request,), scope.route)
         check = self._snapshot().filter(scope.application, scope.route)
         # What may wait for another process, such as the one of the NER model, does so in a thread.
         if check.lane.waits:
@@ -69,6 +71,7 @@ class FilterService:
         if len(request.requests) > BATCH_LIMIT:
             raise RpcError(Status.INVALID_ARGUMENT, f"more than {BATCH_LIMIT} requests in a batch; send several")
         admission, shared = self._admit(call, request.scope)
+        self._weigh(admission, request.requests, shared.route)
         filter_of = self._snapshot().filter
         common = filter_of(shared.application, shared.route)
         asked: list[tuple[Filter, pb.CheckRequest, pb.Scope]] = []
@@ -132,6 +135,25 @@ class FilterService:
         return admission, pb.Scope(
             application=admission.grant.application, route=scope.route, conversation=scope.conversation
         )
+
+    def _weigh(self, admission: Admission | None, requests: Iterable[pb.CheckRequest], route: str) -> None:
+        """Take what the texts of a call will use; a body also names its model and counts its messages.
+
+        Raises:
+            RpcError: it is more than the application may use; what the call held is given back.
+        """
+        guard = self._guard
+        if admission is None or guard is None:
+            return
+        for request in requests:
+            is_body = request.WhichOneof("content") == "body"
+            asked = read_request(request.body, request.scope.route or route) if is_body else Asked(messages=1)
+            length = len(request.body) if is_body else len(request.text.encode())
+            refused = guard.gatekeeper.weigh(admission, model=asked.model, length=length, messages=asked.messages)
+            if refused is not None:
+                guard.gatekeeper.leave(admission)
+                guard.refused(refused.code)
+                raise to_rpc_error(refused)
 
     def _leave(self, admission: Admission | None) -> None:
         if admission is not None and self._guard is not None:

@@ -12,6 +12,7 @@ from sidecar.core.confirm import Plan, confirm, confirm_rules
 from sidecar.core.decide import TargetPolicy, decide
 from sidecar.core.extract import extract, unread
 from sidecar.core.joins import find_split
+from sidecar.core.limits import Sizes
 from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.mask import mask
 from sidecar.core.normalise import normalise
@@ -42,6 +43,7 @@ class Lane(msgspec.Struct, frozen=True):
         policies: what to do about what is found, by target.
         body_limit: bytes of a body.
         text_limit: code points of one text.
+        sizes: what is allowed of tokens, messages and depth; None: as much as they like.
         fail_open: the directions (`request`, `response`) in which a message passes when we fail.
         pass_unreadable: whether a body that cannot be read is passed unseen.
         enforced: whether verdicts are obeyed; else they are only reported.
@@ -63,6 +65,7 @@ class Lane(msgspec.Struct, frozen=True):
     policies: Mapping[str, TargetPolicy]
     body_limit: int = 10 * 2**20
     text_limit: int = 5 * 2**20
+    sizes: Sizes | None = None
     fail_open: frozenset[str] = frozenset()
     pass_unreadable: bool = False
     enforced: bool = True

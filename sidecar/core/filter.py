@@ -195,6 +195,8 @@ class Filter:
         begin = self._observer.clock()
         try:
             self._require_length(len(text), self.lane.text_limit, "code points")
+            if self.lane.sizes is not None and direction == "request":
+                self.lane.sizes.require_tokens(len(text.encode("utf-8", "surrogatepass")))
             decision = self._judge(Segment(text, target))
         except InputError as error:
             decision = self.refuse(error)
@@ -215,6 +217,8 @@ class Filter:
         begin = self._observer.clock()
         try:
             self._require_length(len(body), self.lane.body_limit, "bytes")
+            if self.lane.sizes is not None:
+                self.lane.sizes.require(body, direction)
             schema = own_format(schema, self._route, direction, self.lane.formats)
             outcome = self._inspect(body, schema, direction, recall)
         except InputError as error:

@@ -84,10 +84,16 @@ class Limits(Strict, frozen=True):
     Args:
         body_bytes: length of a body on the wire and after decoding its content coding.
         text_chars: length of one text, in code points.
+        tokens: of a request, by estimate: four bytes each; None: not limited.
+        messages: of a request; None: not limited.
+        depth: of a JSON body, objects and arrays within each other; 128 in any case.
     """
 
     body_bytes: Annotated[int, msgspec.Meta(ge=1)] = 10 * 2**20
     text_chars: Annotated[int, msgspec.Meta(ge=1)] = 5 * 2**20
+    tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    messages: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    depth: Annotated[int, msgspec.Meta(ge=1, le=128)] | None = None
 
 
 class Sanitising(Strict, frozen=True):
