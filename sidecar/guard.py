@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sidecar.adapters.credentials import Guard
+from sidecar.backends.codings import ALL_DECODERS
 from sidecar.backends.jwt_tokens import JwtTokens
 from sidecar.core.gatekeeper import LocalMeters, MeteredGate, Meters, Quotas, Usage
 from sidecar.core.perimeter import Perimeter
@@ -46,7 +47,7 @@ class Keeper:
         self._gate = MeteredGate(*self._parts(self._document), meters=self._meters)
         metrics.before_render(self._look)
         self._failures = 0
-        self.guard = Guard(self._gate, self._document.key_header, self._count, refused)
+        self.guard = Guard(self._gate, self._document.key_header, self._count, refused, ALL_DECODERS)
         self._count_tokens = {kind: metrics.tokens.labels(kind).inc for kind in ("prompt", "completion")}
 
     def reload(self) -> None:

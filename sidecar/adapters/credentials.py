@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from sidecar.adapters.rpc import Call, RpcError, Status
+from sidecar.core.coding import Decoder
 from sidecar.core.gatekeeper import Gatekeeper, Usage
 from sidecar.core.perimeter import Credentials, Refusal
 
@@ -28,12 +29,14 @@ class Guard(msgspec.Struct, frozen=True):
         key_header: the metadata key, and HTTP header, that holds an API key.
         on_usage: told what each answer used and whether a budget's soft threshold is reached.
         refused: told the code of each refusal.
+        decoders: undo content codings, by their names.
     """
 
     gatekeeper: Gatekeeper
     key_header: str
     on_usage: Callable[[Usage, bool], None]
     refused: Callable[[str], None]
+    decoders: Mapping[str, Decoder]
 
 
 def to_credentials(call: Call, key_header: str) -> Credentials:

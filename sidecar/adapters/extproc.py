@@ -315,6 +315,7 @@ class ExternalProcessor:
             credentials=Credentials(identities=_peer(attributes), address=address),
             on_usage=self._guard.on_usage,
             on_refusal=self._guard.refused,
+            decoders=self._guard.decoders,
         )
 
     def _begin(

@@ -239,6 +239,7 @@ def _entrance(guard: Guard, call: Call) -> Entrance:
         credentials=to_credentials(call, guard.key_header),
         on_usage=guard.on_usage,
         on_refusal=guard.refused,
+        decoders=guard.decoders,
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
-from sidecar.errors import BodyTooLarge, MalformedBody, UnsupportedContent
+from sidecar.errors import BodyTooLarge, InputError, MalformedBody, UnsupportedContent
 
 Decoder: TypeAlias = Callable[[bytes, int], bytes]
 """Takes a body and a limit in bytes; returns the decoded body, or raises MalformedBody or BodyTooLarge."""
@@ -54,6 +54,24 @@ def decode(data: bytes, coding: str, known: Mapping[str, Decoder], *, limit: int
         BodyTooLarge: more than `limit` bytes come of it.
     """
     return data if coding == IDENTITY else known[coding](data, limit)
+
+
+def undo(data: bytes, encodings: Iterable[str], known: Mapping[str, Decoder], *, limit: int) -> bytes | None:
+    """Undo whatever content coding a body has, for those who only want to look into it.
+
+    Args:
+        data: the body as it came.
+        encodings: every value of its header `content-encoding`.
+        known: the decoders at hand.
+        limit: the most bytes that may come of it.
+
+    Returns:
+        None where it cannot be read.
+    """
+    try:
+        return decode(data, coding_of(list(encodings), known), known, limit=limit)
+    except InputError:
+        return None
 
 
 def gunzip(data: bytes, limit: int) -> bytes:

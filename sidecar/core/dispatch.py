@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from sidecar.core.api_errors import Fault
-from sidecar.core.coding import Decoder, coding_of, decode
+from sidecar.core.coding import Decoder, undo
 from sidecar.core.engine import Lane
 from sidecar.core.exchange import Action, BodyEvent, Continue, Event, HeaderEdits, HeadersEvent, Reject, ReplaceBody
 from sidecar.core.exchange import TrailersEvent as Trailers
 from sidecar.core.transaction import SELFTEST_PATH
 from sidecar.core.upstreams import POOL_HEADER, Asking, Directory, Pool
 from sidecar.core.usage import Asked, read_request
-from sidecar.errors import InputError
 
 _NO_ROUTE = Fault(404, "model_not_found", "No upstream serves this model.")
 _NO_REGION = Fault(503, "upstream_unavailable", "No upstream is in a region where this request may go.")
@@ -35,11 +34,7 @@ def read_asked(
     Returns:
         Nothing, where the body cannot be read; such a body passes the filter only where the policy says so.
     """
-    try:
-        plain = decode(body, coding_of(list(encodings), decoders), decoders, limit=limit)
-    except InputError:
-        plain = b""
-    return read_request(plain, path)
+    return read_request(undo(body, encodings, decoders, limit=limit) or b"", path)
 
 
 class Dispatch:

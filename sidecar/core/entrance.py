@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sidecar.core.api_errors import Fault
+from sidecar.core.coding import DECODERS, Decoder, undo
 from sidecar.core.exchange import BodyEvent, Event, HeadersEvent, TrailersEvent
 from sidecar.core.gatekeeper import Admission, Gatekeeper, Usage
 from sidecar.core.perimeter import Credentials, Refusal
-from sidecar.core.usage import UsageMeter, is_streamed, read_request
+from sidecar.core.usage import UNREAD, Asked, UsageMeter, is_streamed, read_request
+
+# What a body may come to when its content coding is undone, in bytes; the filter's own limit is the policy's.
+_DECODED_LIMIT = 64 * 2**20
 
 
 class Entrance:
@@ -21,6 +25,7 @@ class Entrance:
         credentials: what the connection itself shows; headers add to it.
         on_usage: told what each answer used and whether a budget's soft threshold is reached.
         on_refusal: told the code of a refusal.
+        decoders: undo content codings, by their names.
     """
 
     def __init__(
@@ -32,6 +37,7 @@ class Entrance:
         credentials: Credentials,
         on_usage: Callable[[Usage, bool], None],
         on_refusal: Callable[[str], None],
+        decoders: Mapping[str, Decoder] = DECODERS,
     ) -> None:
         self._gatekeeper = gatekeeper
         self._service = service
@@ -39,8 +45,10 @@ class Entrance:
         self._credentials = credentials
         self._on_usage = on_usage
         self._on_refusal = on_refusal
+        self._decoders = decoders
         self._admission: Admission | None = None
         self._path = ""
+        self._encodings: list[str] = []
         self._body: list[bytes] = []
         self._meter: UsageMeter | None = None
 
@@ -73,6 +81,7 @@ class Entrance:
 
     def _admit(self, event: HeadersEvent) -> Fault | None:
         self._path = event.get(":path", "/").split("?", 1)[0]
+        self._encodings = event.all("content-encoding")
         scheme, _, token = event.get("authorization").partition(" ")
         shown = Credentials(
             key=event.get(self._key_header) or self._credentials.key,
@@ -91,10 +100,13 @@ class Entrance:
 
     def _weigh(self) -> Fault | None:
         assert self._admission is not None
-        body = b"".join(self._body)
+        raw = b"".join(self._body)
+        body = undo(raw, self._encodings, self._decoders, limit=_DECODED_LIMIT)
         self._body.clear()
-        asked = read_request(body, self._path)
-        refused = self._gatekeeper.weigh(self._admission, model=asked.model, length=len(body), messages=asked.messages)
+        # What cannot be read may ask for any model.
+        asked = Asked(UNREAD) if body is None else read_request(body, self._path)
+        length = len(raw if body is None else body)
+        refused = self._gatekeeper.weigh(self._admission, model=asked.model, length=length, messages=asked.messages)
         return self._refuse(refused) if refused else None
 
     def _refuse(self, refusal: Refusal) -> Fault:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, Final
 
 import msgspec
 
@@ -54,10 +55,14 @@ class _Answer(msgspec.Struct):
 
 
 class _Request(msgspec.Struct):
-    model: str | None = None
-    messages: list[msgspec.Raw] | None = None
-    contents: list[msgspec.Raw] | None = None
-    input: msgspec.Raw | None = None
+    # Whatever they are: a request whose other members are odd must not hide its model.
+    model: Any = None
+    messages: msgspec.Raw = msgspec.Raw(b"[]")
+    contents: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+# Stands for a model that nobody could read; it matches no name, and of patterns only `*`.
+UNREAD: Final = "\0"
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -68,6 +73,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 _requests = msgspec.json.Decoder(_Request)
+_lists = msgspec.json.Decoder(list[msgspec.Raw])
 _answers = msgspec.json.Decoder(_Answer)
 
 
@@ -77,19 +83,36 @@ def is_streamed(content_type: str) -> bool:
 
 
 def read_request(body: bytes, path: str = "") -> Asked:
-    """Read what a request asks for; nothing where the body is no JSON object of a known kind.
+    """Read what a request asks for.
 
     Args:
         body: the request's body.
         path: the request's path, where some APIs name the model.
+
+    Returns:
+        `UNREAD` for the model where the body is no JSON object, or where path and body name different ones.
     """
     in_path = re.search(r"/models?/([^/:?]+)", path)
     model = in_path[1] if in_path else ""
+    if not body:
+        return Asked(model)
     try:
         request = _requests.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Asked(model)
-    return Asked(request.model or model, len(request.messages or request.contents or ()))
+        return Asked(UNREAD)
+    count = _length(request.messages) or _length(request.contents)
+    named = request.model
+    # Gemini's own clients write `models/NAME` in the body.
+    if named is None or (isinstance(named, str) and named.removeprefix("models/") == model):
+        return Asked(model, count)
+    return Asked(UNREAD if model or not isinstance(named, str) else named, count)
+
+
+def _length(value: msgspec.Raw) -> int:
+    try:
+        return len(_lists.decode(value))
+    except msgspec.DecodeError:
+        return 0
 
 
 def read_usage(document: bytes) -> Usage | None:

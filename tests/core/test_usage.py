@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sidecar.core.gatekeeper import Usage
-from sidecar.core.usage import Asked, UsageMeter, read_request, read_usage
+from sidecar.core.usage import UNREAD, Asked, UsageMeter, read_request, read_usage
 
 ANSWERS = [
     ({"model": "m", "usage": {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}}, Usage("m", 3, 5)),
@@ -67,7 +67,15 @@ def test_endless_line_is_not_kept():
         (b'{"model":"m","messages":[{},{}]}', "/v1/chat/completions", Asked("m", 2)),
         (b'{"contents":[{}]}', "/v1beta/models/gem-1:generateContent", Asked("gem-1", 1)),
         (b'{"messages":[]}', "/model/claude/converse", Asked("claude", 0)),
-        (b"not json", "/v1/x", Asked()),
+        (b"", "/v1/models/gem-1", Asked("gem-1")),
+        (b'{"messages":[{}]}', "/v1/chat/completions", Asked("", 1)),
+        (b'{"model":"models/gem-1"}', "/v1beta/models/gem-1:generateContent", Asked("gem-1")),
+        # What is odd beside the model does not hide it; what nobody can read, or what is named twice, could be any.
+        (b'{"model":"m","messages":5,"contents":{}}', "/v1/chat/completions", Asked("m")),
+        (b'{"model":"cheap"}', "/v1beta/models/dear:generateContent", Asked(UNREAD)),
+        (b'{"model":["m"]}', "/v1/x", Asked(UNREAD)),
+        (b"[]", "/v1/x", Asked(UNREAD)),
+        (b"not json", "/v1/x", Asked(UNREAD)),
     ],
 )
 def test_what_a_request_asks_for(body, path, expected):
