@@ -9,6 +9,7 @@ from sidecar.backends.operator_tools import operator_tools
 from sidecar.backends.redis_vault import RedisVault
 from sidecar.core.pseudonyms import Keyring, Pseudonyms
 from sidecar.errors import ConfigError, EngineError
+from tests.redis_server import Server
 
 SECRET = b"k" * 32
 
@@ -130,3 +131,44 @@ def test_a_vault_address_that_is_none_is_refused():
     """At the start, by the variable's name."""
     with pytest.raises(ConfigError, match="SIDECAR_PSEUDONYM_VAULT"):
         operator_tools({"SIDECAR_PSEUDONYM_KEY": "k" * 32, "SIDECAR_PSEUDONYM_VAULT": "nonsense"})
+
+
+@pytest.fixture
+def real(tmp_path, monkeypatch):
+    """A real redis-server, and the tools of an application that uses it."""
+    monkeypatch.setattr(redis_vault, "TIMEOUT_SECONDS", 10.0)  # a busy machine is no Redis that is away
+    running = Server(tmp_path).start()
+    environment = {"SIDECAR_PSEUDONYM_KEY": "k" * 32, "SIDECAR_PSEUDONYM_VAULT": running.url}
+    yield running, operator_tools(environment).keyring
+    running.stop()
+
+
+def test_a_real_redis_keeps_a_conversation(real):
+    """Two replicas, two turns; nothing readable is stored, and it ends by itself."""
+    running, keyring = real
+    first = Pseudonyms(keyring, "app", "c1")
+    placeholder = first.issue("PERSON", "Anna Schmidt", "number")
+    first.keep()
+
+    assert Pseudonyms(keyring, "app", "c1").restore(f"Dear {placeholder},") == "Dear Anna Schmidt,"
+    for application, conversation in (("app", "c2"), ("other", "c1")):
+        assert Pseudonyms(keyring, application, conversation).restore(placeholder) == placeholder
+    with redis.Redis.from_url(running.url) as client:
+        (name,) = client.keys("*")
+        stored = name + b"".join(b"".join(pair) for pair in client.hgetall(name).items()) + client.dump(name)
+        assert redis_vault.KEEP_SECONDS - 60 < client.ttl(name) <= redis_vault.KEEP_SECONDS
+    assert not any(word in stored for word in (b"Anna", b"Schmidt", b"PERSON"))
+
+
+def test_a_real_redis_that_goes_away_is_a_failure_until_it_is_back(real):
+    """The failure policy decides meanwhile; afterwards all goes on, without what was in memory."""
+    running, keyring = real
+    running.stop()
+    with pytest.raises(EngineError, match="cannot be read"):
+        Pseudonyms(keyring, "app", "c1")
+    running.start()
+    exchange = Pseudonyms(keyring, "app", "c1")
+    placeholder = exchange.issue("PERSON", "Anna Schmidt", "number")
+    exchange.keep()
+
+    assert Pseudonyms(keyring, "app", "c1").restore(placeholder) == "Anna Schmidt"
