@@ -17,7 +17,6 @@ from sidecar.backends.layered_scanner import LayeredScanner
 from sidecar.backends.operator_tools import operator_tools
 from sidecar.backends.presidio_deferred import DeferredPresidio
 from sidecar.backends.presidio_settings import Settings
-from sidecar.backends.re_scanner import ReScanner
 from sidecar.core.decide import TargetPolicy
 from sidecar.core.engine import Engine, Lane
 from sidecar.core.filter import Filter, Observer
@@ -25,6 +24,7 @@ from sidecar.core.limits import Sizes
 from sidecar.core.operators import NO_TOOLS, Tools
 from sidecar.core.operators.pseudonymise import Pseudonymise
 from sidecar.core.plan import GateTable, build_table, compile_plan
+from sidecar.core.prefixes import parsed
 from sidecar.core.pseudonyms import Keyring
 from sidecar.core.score import Weigher
 from sidecar.core.streaming import prefixes_of
@@ -145,6 +145,7 @@ class Snapshot:
             # A model that is late now is no reason not to start: messages that it does not read meet the failure policy.
             with contextlib.suppress(RecognizerError):
                 self.engine.judge((Segment(_SAMPLE, "request.user"), Segment(_SAMPLE, "response.text")), lane)
+        parsed.cache_clear()  # the automatons are built
 
     def _lane(self, application: str, route: str) -> Lane:
         """Return the lane for what applies; callers choose routes, and must not make us compile one for each."""
@@ -266,6 +267,9 @@ def compile_snapshot(
         return Snapshot(
             bundle, policy, table, LayeredScanner(table.gates, config.cache_folder()), observer, tools=tools
         )
+    # Imported here: nobody who serves asks for the slow reference.
+    from sidecar.backends.re_scanner import ReScanner  # noqa: PLC0415 - see above
+
     return Snapshot(bundle, policy, table, ReScanner(table.gates), observer, tools=tools)
 
 

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from sidecar.adapters.credentials import Guard
 from sidecar.backends.codings import ALL_DECODERS
-from sidecar.backends.jwt_tokens import JwtTokens
 from sidecar.core.gatekeeper import LocalMeters, MeteredGate, Meters, Quotas, Usage
-from sidecar.core.perimeter import Perimeter
+from sidecar.core.perimeter import Perimeter, Tokens
 from sidecar.errors import ConfigError
-from sidecar.rules.perimeter import Application, PerimeterDocument, compile_perimeter, read_perimeter
+from sidecar.rules.perimeter import Application, Jwt, PerimeterDocument, compile_perimeter, read_perimeter
 from sidecar.telemetry import Metrics
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class Keeper:
         self._gate.renew(*parts)
 
     def _parts(self, document: PerimeterDocument) -> tuple[Perimeter, dict[str, Quotas], Callable[[Usage], float]]:
-        perimeter = compile_perimeter(document, JwtTokens(document.jwt) if document.jwt else None)
+        perimeter = compile_perimeter(document, _tokens(document.jwt) if document.jwt else None)
         quotas = {application.name: _quotas(application) for application in document.applications}
         return perimeter, quotas, partial(price, document)
 
@@ -117,6 +116,13 @@ def price(document: PerimeterDocument, usage: Usage) -> float:
     if found is None:
         return 0.0
     return (usage.prompt_tokens * found.input + usage.completion_tokens * found.output) / _PER_MILLION
+
+
+def _tokens(settings: Jwt) -> Tokens:
+    # Imported here, with a fifth of a second of cryptography: most know their callers by other means.
+    from sidecar.backends.jwt_tokens import JwtTokens  # noqa: PLC0415 - see above
+
+    return JwtTokens(settings)
 
 
 def _quotas(application: Application) -> Quotas:

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -32,13 +32,15 @@ from sidecar.delivery.store import Store
 from sidecar.delivery.wiring import Delivery, RulesWorker, begin
 from sidecar.errors import SidecarError
 from sidecar.forwarding import chooser, load_forwarding, open_upstreams
-from sidecar.gateway.run import Workers
 from sidecar.guard import Keeper as PerimeterKeeper
 from sidecar.hosts.listen import Listen, TcpAddress
 from sidecar.hosts.ports import runtime_folder
 from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
 from sidecar.hosts.worker import Workload
 from sidecar.instruments import Instruments, Watching
+
+if TYPE_CHECKING:
+    from sidecar.gateway.run import Workers
 
 _log = logging.getLogger(__name__)
 
@@ -191,6 +193,9 @@ def filter_workers(settings: Settings, *, host: str, count: int | None, say: Cal
     Raises:
         ConfigError: the host cannot be used here.
     """
+    # Imported here: workers have no use for what runs a gateway.
+    from sidecar.gateway.run import Workers  # noqa: PLC0415 - see above
+
     return Workers(
         factory=_FACTORY,
         settings=msgspec.to_builtins(settings, enc_hook=_encode),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sidecar.core.pattern_steps import ATOMS, Guard, Matches, base, is_run, matcher, split_guards
@@ -31,6 +32,16 @@ _REMEMBERED = 50_000
 
 class Untranslatable(ValueError):
     """A pattern uses something that is not read here; its user holds back by width instead."""
+
+
+@lru_cache(maxsize=2048)
+def parsed(pattern: str, flags: int = 0) -> Any:
+    """Return the parse tree of an expression, which nobody may change: the automatons of three targets share patterns.
+
+    Raises:
+        re.error, OverflowError, RecursionError: it cannot be read.
+    """
+    return _parser.parse(pattern, flags)
 
 
 class State:
@@ -233,7 +244,7 @@ class PrefixAutomaton:
 
     def _add(self, pattern: str, flags: int) -> None:
         try:
-            tree = _parser.parse(pattern, flags & (re.VERBOSE | re.MULTILINE | re.DOTALL))
+            tree = parsed(pattern, flags & (re.VERBOSE | re.MULTILINE | re.DOTALL))
         except (re.error, OverflowError, RecursionError) as error:
             raise Untranslatable(f"a pattern cannot be read: {type(error).__name__}") from None
         self._groups = {}
@@ -279,7 +290,11 @@ class PrefixAutomaton:
 
     def _character(self, operation: str, argument: Any, place: int) -> int:
         after = self._place()
-        self._edges[place].append((self._atom((operation, str(argument)), matcher(operation, argument)), after))
+        key = (operation, str(argument))
+        index = self._atom_of.get(key)
+        if index is None:
+            index = self._atom(key, matcher(operation, argument))
+        self._edges[place].append((index, after))
         return after
 
     def _either(self, branches: Sequence[list[Any]], place: int, *, at_start: bool) -> int:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sidecar.core.prefixes import Live, PrefixAutomaton, Untranslatable
+from sidecar.core.prefixes import Live, PrefixAutomaton, Untranslatable, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,7 +128,7 @@ _ANYTHING = rf"\S[\s\S]{{0,{RECOGNIZER_WIDTH}}}"
 def width_of(pattern: str) -> int:
     """Return the code points of the longest match of an expression; `WIDTH_LIMIT` where there is no bound."""
     try:
-        _, high = re._parser.parse(pattern).getwidth()  # type: ignore[attr-defined]  # noqa: SLF001 - the only source
+        _, high = parsed(pattern).getwidth()
     except (re.error, OverflowError, RecursionError):
         return WIDTH_LIMIT
     return min(int(high), WIDTH_LIMIT)

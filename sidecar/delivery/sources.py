@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from pathlib import Path
-from typing import Protocol
-
-import httpx
+from typing import TYPE_CHECKING, Protocol
 
 from sidecar import config
 from sidecar.delivery.build import Offer
 from sidecar.errors import BundleError
 from sidecar.rules.archive import ARCHIVE_LIMIT, unpack
 from sidecar.rules.shipping import ENVELOPE, read_envelope
+
+if TYPE_CHECKING:
+    import httpx
 
 # A bundle server that does not answer must not hold the watcher up for long.
 _SECONDS = 20.0
@@ -80,10 +81,15 @@ class HttpSource:
         self._url = url
         self._etag = ""
         self._digest = ""
+        # Imported here, at a tenth of a second: most read their rules from a folder.
+        import httpx  # noqa: PLC0415 - see above
+
         self._client = httpx.AsyncClient(headers=headers, timeout=_SECONDS, transport=transport, follow_redirects=False)
 
     async def fetch(self) -> Offer | None:
         """Ask for the bundle; unchanged by ETag, or by content where the server sends none, it is None."""
+        import httpx  # noqa: PLC0415 - see above
+
         asked = {"accept-encoding": "identity"}
         if self._etag:
             asked["if-none-match"] = self._etag
