@@ -12,10 +12,11 @@ import msgspec
 from rich.progress import Progress
 
 from benchmarks.machine import describe_machine
-from sidecar.app import Options, Snapshot, load_snapshot
+from sidecar.app import Snapshot, load_snapshot
 from sidecar.core.engine import Engine
 from sidecar.core.score import ScoreModel, Weigher
 from sidecar.model import Segment
+from sidecar.settings import Options
 from sidecar.training.corpus import MEASURED, Record, find_corpus, read_corpus
 from sidecar.training.evasions import EVASIONS, HARD
 from sidecar.training.metrics import RATES, Figures, figures, limit_at

@@ -18,11 +18,12 @@ from rich.progress import track
 from benchmarks.peers.presidio import gated, recognizers
 from benchmarks.pii_scores import Counts, Span, by_type, count, total
 from benchmarks.tables import markdown_table
-from sidecar.app import Options, load_snapshot
+from sidecar.app import load_snapshot
 from sidecar.backends import ner_component  # noqa: F401 - the model's component, which spaCy looks up by name
 from sidecar.backends.hyperscan_scanner import engine_version
 from sidecar.backends.ner_settings import SHIPPED_MODEL
 from sidecar.backends.presidio_load import take_offline
+from sidecar.settings import Options
 
 FILES = ("pii.jsonl.gz", "pii_partial.jsonl.gz", "pii_recognizer_tests.jsonl.gz")
 _CLEAN = (

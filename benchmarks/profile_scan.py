@@ -10,6 +10,7 @@ def main() -> None:
     """Inspect texts for ever; says on standard output when it is warm."""
     snapshot = load_snapshot()
     snapshot.warm()
+    snapshot.warm_recognizers()
     check = snapshot.filter().check_text
     texts = batch(64, 1024)
     for text in texts:

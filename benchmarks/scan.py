@@ -42,6 +42,7 @@ def measure(book: Book, effort: Effort, *, llm_guard: bool = True) -> None:
     """
     snapshot = load_snapshot()
     snapshot.warm()
+    snapshot.warm_recognizers()
     lane = snapshot.filter().lane
     contenders: Contenders = {
         OURS: lambda text: snapshot.engine.judge((Segment(text, "request.user"),), lane),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from pathlib import Path  # msgspec reads the annotation of `Options` at run time
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -37,6 +36,7 @@ from sidecar.rules.entities import Ner, Pii
 from sidecar.rules.formats import build_formats
 from sidecar.rules.output import build_lookout, build_recall
 from sidecar.rules.policy import Limits, PolicyDocument, Profile, applicable, read_policy, resolve
+from sidecar.settings import Options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,20 +132,21 @@ class Snapshot:
         return known
 
     def warm(self) -> None:
-        """Do now what the first messages would wait for: lanes, hold-back automatons, recognizers that load when they fire.
-
-        A second of it in the middle of an exchange is beyond the deadline of most hosts.
-        """
+        """Do now what the first messages would wait for: lanes and hold-back automatons."""
         for scope in (None, *self.policy.overrides):
             # The globs of an override match themselves.
             lane = self.filter(scope.application, scope.route).lane if scope else self.filter().lane
             for target in TARGETS:
                 if target.startswith("response."):
                     prefixes_of(lane, target)
-            # A model that is late now is no reason not to start: messages that it does not read meet the failure policy.
-            with contextlib.suppress(RecognizerError):
-                self.engine.judge((Segment(_SAMPLE, "request.user"), Segment(_SAMPLE, "response.text")), lane)
         parsed.cache_clear()  # the automatons are built
+
+    def warm_recognizers(self) -> None:
+        """Have recognizers loaded that load when they fire: half a second that the first personal data would wait for."""
+        sample = (Segment(_SAMPLE, "request.user"), Segment(_SAMPLE, "response.text"))
+        # A model that is late now is no reason to stop: messages that it does not read meet the failure policy.
+        with contextlib.suppress(RecognizerError):
+            self.engine.judge(sample, self.filter().lane)
 
     def _lane(self, application: str, route: str) -> Lane:
         """Return the lane for what applies; callers choose routes, and must not make us compile one for each."""
@@ -206,22 +207,6 @@ def _sizes(limits: Limits) -> Sizes | None:
 def _pseudonymises(policy: TargetPolicy) -> bool:
     responses = (*policy.families.values(), *policy.entities.values())
     return any(isinstance(response.operator, Pseudonymise) for response in responses)
-
-
-class Options(msgspec.Struct, frozen=True):
-    """What a snapshot is made from.
-
-    Args:
-        rules: the bundle's folder; None for the one that ships.
-        policy: the name of a shipped policy, or a file.
-        scanner: `hyperscan`, or `re` for the slow reference.
-        inline: run the NER model in this thread instead of in processes of its own; for tools that wait anyway.
-    """
-
-    rules: Path | None = None
-    policy: str = "default"
-    scanner: str = "hyperscan"
-    inline: bool = False
 
 
 def load_snapshot(options: Options | None = None, observer: Observer | None = None) -> Snapshot:

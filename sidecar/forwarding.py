@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sidecar.backends.upstream import Upstreams
-from sidecar.backends.upstream_metrics import UpstreamMetrics
 from sidecar.core.upstreams import Directory
 from sidecar.errors import ConfigError
 from sidecar.rules.upstreams import Forwarding, read_upstreams, single
 from sidecar.telemetry import Metrics
+
+if TYPE_CHECKING:
+    from sidecar.backends.upstream import Upstreams
 
 
 def load_forwarding(upstream: str, upstreams: Path | None) -> Forwarding | None:
@@ -43,6 +45,10 @@ def open_upstreams(forwarding: Forwarding | None, metrics: Metrics) -> Upstreams
     """
     if forwarding is None:
         return None
+    # Imported here, with an HTTP client: most sidecars send nothing themselves.
+    from sidecar.backends.upstream import Upstreams  # noqa: PLC0415 - see above
+    from sidecar.backends.upstream_metrics import UpstreamMetrics  # noqa: PLC0415 - see above
+
     upstreams = Upstreams(forwarding, UpstreamMetrics(metrics.registry, metrics.upstream_seconds))
     metrics.before_render(upstreams.show)
     return upstreams

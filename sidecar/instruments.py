@@ -9,10 +9,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from sidecar import __version__
 from sidecar.adapters.record import Recorder
@@ -22,6 +19,7 @@ from sidecar.backends.audit_log import AuditLog, AuditSettings
 from sidecar.delivery.keeper import Report, ShadowReport
 from sidecar.delivery.wiring import Start
 from sidecar.errors import ConfigError
+from sidecar.settings import Watching
 from sidecar.telemetry import Metrics
 
 if TYPE_CHECKING:
@@ -32,20 +30,6 @@ _log = logging.getLogger(__name__)
 
 # Of thousands of faults the first ones are enough for a log; whoever pushed is told all.
 _FAULTS_SHOWN = 20
-
-
-class Watching(msgspec.Struct, frozen=True):
-    """How a worker is watched.
-
-    Args:
-        audit: folder of the audit log; None for no log.
-        audit_when_full: `block` or `drop`; see `AuditSettings`.
-        otlp: endpoint of an OTLP receiver; empty: what `OTEL_EXPORTER_OTLP_ENDPOINT` says, or none.
-    """
-
-    audit: Path | None = None
-    audit_when_full: Literal["block", "drop"] = "block"
-    otlp: str = ""
 
 
 class Instruments:

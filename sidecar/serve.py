@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
+import gc
 import logging
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sidecar.adapters.admin import Admin
 from sidecar.adapters.credentials import Guard
 from sidecar.adapters.escort import Timings
 from sidecar.adapters.extproc import METHOD as EXT_PROC
@@ -24,55 +23,29 @@ from sidecar.adapters.filter_service import FilterService
 from sidecar.adapters.forward import Forwarder
 from sidecar.adapters.rpc import Method
 from sidecar.adapters.tracing import traced
-from sidecar.app import Live, Options, Snapshot, load_files
-from sidecar.backends.upstream import Upstreams
+from sidecar.app import Live, Snapshot, load_files
 from sidecar.delivery.keeper import Report
 from sidecar.delivery.shadow import ShadowingObserver
 from sidecar.delivery.store import Store
-from sidecar.delivery.wiring import Delivery, RulesWorker, begin
+from sidecar.delivery.wiring import RulesWorker, begin
 from sidecar.errors import SidecarError
 from sidecar.forwarding import chooser, load_forwarding, open_upstreams
 from sidecar.guard import Keeper as PerimeterKeeper
-from sidecar.hosts.listen import Listen, TcpAddress
 from sidecar.hosts.ports import runtime_folder
-from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
 from sidecar.hosts.worker import Workload
-from sidecar.instruments import Instruments, Watching
+from sidecar.instruments import Instruments
+from sidecar.settings import Delivery, Settings
 
 if TYPE_CHECKING:
-    from sidecar.gateway.run import Workers
+    pass
+
+if TYPE_CHECKING:
+    from sidecar.backends.upstream import Upstreams
 
 _log = logging.getLogger(__name__)
 
-_FACTORY = "sidecar.serve:workload"
 # Envoy knows the service by its own name; our messages have the same fields under ours.
 _ALIASES = {EXT_PROC.rpartition("/")[0].removeprefix("/"): "sidecar.extproc.v3.ExternalProcessor"}
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """What a worker is started with.
-
-    Args:
-        options: rules and policy.
-        upstream: URL of the upstream gateway, for `Forward`; empty for none.
-        upstreams: the upstreams file, in place of `upstream`.
-        routes: the upstreams file by which ext_proc tells Envoy where a request goes; None: Envoy knows.
-        watching: audit log and traces.
-        perimeter: the perimeter file; None: callers are believed.
-        worker: which worker this is; each has a log of its own.
-        ext_proc: what Envoy's configuration cannot say itself; see `sidecar.adapters.extproc_settings`.
-        delivery: how rules reach this sidecar while it runs.
-    """
-
-    options: Options = Options()
-    upstream: str = ""
-    upstreams: Path | None = None
-    routes: Path | None = None
-    watching: Watching = Watching()
-    perimeter: Path | None = None
-    worker: int = 0
-    ext_proc: dict[str, str] = {}
-    delivery: Delivery = Delivery()
 
 
 def workload(settings: Mapping[str, Any]) -> Workload:
@@ -93,6 +66,11 @@ def workload(settings: Mapping[str, Any]) -> Workload:
         snapshot.warm()
         return snapshot
 
+    def load_again(files: Mapping[str, bytes], observed: bool) -> Snapshot:
+        snapshot = load(files, observed)
+        snapshot.warm_recognizers()  # the rules in force serve meanwhile
+        return snapshot
+
     store = _open_store(given.delivery)
     begun = begin(given.delivery, given.options, load, store)
     live = Live(begun.snapshot)
@@ -100,7 +78,7 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     perimeter = _open_perimeter(given, instruments)
     guard = perimeter.guard if perimeter else None
     rules = RulesWorker(
-        given.delivery, given.options, live, observer, load=load, listener=instruments, store=store, guard=guard
+        given.delivery, given.options, live, observer, load=load_again, listener=instruments, store=store, guard=guard
     )
     rules.adopt(begun)
     instruments.watch_shadow(rules.shadow_report)
@@ -123,7 +101,12 @@ def workload(settings: Mapping[str, Any]) -> Workload:
             await renew_perimeter()
         return await rules.fleet.answer(act)
 
+    def finish() -> None:
+        live.current().warm_recognizers()
+        gc.freeze()  # as `hosts.worker` does with what was loaded before
+
     async def start() -> None:
+        threading.Thread(target=finish, name="recognizers", daemon=True).start()
         await rules.start()
         if upstreams is not None:
             await upstreams.start()
@@ -179,89 +162,3 @@ def _open_store(delivery: Delivery) -> Store:
     if delivery.store is None:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Store(folder)
-
-
-def filter_workers(settings: Settings, *, host: str, count: int | None, say: Callable[[str], None]) -> Workers:
-    """Describe the processes in which a gateway runs its filter.
-
-    Args:
-        settings: what each of them serves.
-        host: `auto`, `envoy` or `grpcio`.
-        count: how many; None for one each core.
-        say: takes the few lines that a person should see.
-
-    Raises:
-        ConfigError: the host cannot be used here.
-    """
-    # Imported here: workers have no use for what runs a gateway.
-    from sidecar.gateway.run import Workers  # noqa: PLC0415 - see above
-
-    return Workers(
-        factory=_FACTORY,
-        settings=msgspec.to_builtins(settings, enc_hook=_encode),
-        host=choose_host(host, say),
-        count=count or len(os.sched_getaffinity(0)),
-        say=say,
-    )
-
-
-async def serve(
-    settings: Settings,
-    listen: Listen,
-    *,
-    host: str,
-    workers: int,
-    pin: str,
-    say: Callable[[str], None],
-    admin: TcpAddress | None = None,
-) -> int:
-    """Run the workers until SIGTERM or SIGINT, then drain them; SIGHUP reloads, SIGUSR2 restarts one by one.
-
-    Args:
-        settings: what each worker serves.
-        listen: where, and what is let in.
-        host: `auto`, `envoy` or `grpcio`.
-        workers: how many processes.
-        pin: see `Plan`.
-        say: takes the few lines that a person should see.
-        admin: where metrics and health are shown; None for nowhere.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        ConfigError: an address is taken, or the host cannot be used here.
-    """
-    with remembering(settings.delivery) as delivery:
-        plan = Plan(
-            factory=_FACTORY,
-            settings=msgspec.to_builtins(msgspec.structs.replace(settings, delivery=delivery), enc_hook=_encode),
-            listen=listen,
-            host=choose_host(host, say),
-            workers=workers,
-            pin=pin,
-        )
-        supervisor = Supervisor(plan, say)
-        if admin is None:
-            return await supervisor.run()
-        pages = Admin(admin.host, admin.port, metrics=supervisor.metrics, status=supervisor.status)
-        say(f"metrics on http://{admin.host}:{pages.port}/metrics")
-        try:
-            return await supervisor.run()
-        finally:
-            pages.close()
-
-
-@contextlib.contextmanager
-def remembering(delivery: Delivery) -> Iterator[Delivery]:
-    """Give all workers one memory of the rules: what one takes reaches the others, and survives a worker's restart."""
-    if delivery.store is not None:
-        yield delivery
-        return
-    with tempfile.TemporaryDirectory(prefix="rules-", dir=runtime_folder()) as folder:
-        yield msgspec.structs.replace(delivery, store=Path(folder))
-
-
-def _encode(value: Any) -> str:
-    assert isinstance(value, Path)
-    return str(value.absolute())

@@ -2,7 +2,8 @@
 
 import pytest
 
-from sidecar.app import Options, load_snapshot
+from sidecar.app import load_snapshot
+from sidecar.settings import Options
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,12 +3,13 @@
 import gc
 
 from sidecar import config
-from sidecar.app import Options, compile_snapshot, load_files
+from sidecar.app import compile_snapshot, load_files
 from sidecar.core import streaming
 from sidecar.core.confirm import Plan
 from sidecar.model import TARGETS
 from sidecar.rules.bundle import read_bundle
 from sidecar.rules.policy import read_policy
+from sidecar.settings import Options
 from tests.delivery.parts import POLICY, bundle
 
 

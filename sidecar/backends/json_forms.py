@@ -7,9 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import jsonschema
 import msgspec
-from jsonschema import validators
 
 from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.meters import FormMeter
@@ -53,7 +51,10 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
 
 def _validator(schema: dict[str, Any]) -> Callable[[str], bool]:
     """Return a check of texts; a schema that cannot be used asks for JSON only."""
-    kind = validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    # Imported here, at a twentieth of a second: few requests ask for a form.
+    import jsonschema  # noqa: PLC0415 - see above
+
+    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)
     except jsonschema.SchemaError:

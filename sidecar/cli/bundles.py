@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sidecar import config
-from sidecar.app import Options, load_files
+from sidecar.app import load_files
 from sidecar.cli import EXIT_FAILED
 from sidecar.cli.bundle_options import FOLDER, archive_of, json_option, offer_in, print_json, rules_option
 from sidecar.cli.rollout import ROLLOUT
@@ -27,6 +27,7 @@ from sidecar.rules.bundle import read_bundle
 from sidecar.rules.difference import Change, VerdictChange, changes, verdict_changes
 from sidecar.rules.lifecycle import STATES, State
 from sidecar.rules.shipping import ENVELOPE, Envelope, Floor, Trust, describe, faults, sign
+from sidecar.settings import Options
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _policy_option = click.option("--policy", default="default", show_default=True, metavar="NAME|FILE")

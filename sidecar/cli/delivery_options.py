@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from sidecar.delivery.wiring import Delivery
+from sidecar.settings import Delivery
 
 _OPTIONS = (
     click.option("--rules-watch", is_flag=True, help="Take changes of the rules folder while running."),

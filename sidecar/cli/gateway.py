@@ -9,16 +9,15 @@ from typing import Any, Literal
 
 import click
 
-from sidecar.app import Options, load_snapshot
+from sidecar.app import load_snapshot
 from sidecar.cli.delivery_options import delivery_of, delivery_options
 from sidecar.cli.serve import read_admin, read_tls
-from sidecar.delivery.wiring import Delivery
 from sidecar.forwarding import load_forwarding
 from sidecar.gateway.run import DEMO, Gateway, Settings, run, run_until
 from sidecar.hosts.logs import FORMATS, begin
-from sidecar.instruments import Watching
-from sidecar.serve import Settings as Served
-from sidecar.serve import filter_workers, remembering
+from sidecar.settings import Delivery, Options, Watching
+from sidecar.settings import Settings as Served
+from sidecar.supervise import filter_workers, remembering
 
 
 @click.command()

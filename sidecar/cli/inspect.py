@@ -10,12 +10,13 @@ from typing import BinaryIO
 import click
 import msgspec
 
-from sidecar.app import Options, load_snapshot
+from sidecar.app import load_snapshot
 from sidecar.cli import EXIT_BLOCKED, EXIT_FAILED
 from sidecar.cli.show import show_decision, track
 from sidecar.core.filter import Answer, Filter
 from sidecar.errors import InputError, MalformedBody
 from sidecar.model import TARGETS, Finding, Verdict
+from sidecar.settings import Options
 
 
 class Line(msgspec.Struct, frozen=True):

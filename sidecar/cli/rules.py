@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from sidecar import config
-from sidecar.app import Options, Snapshot, load_snapshot
+from sidecar.app import Snapshot, load_snapshot
 from sidecar.cli import EXIT_FAILED
 from sidecar.cli.bundle_options import json_option, print_json, rules_option
 from sidecar.cli.bundles import COMMANDS
@@ -23,6 +23,7 @@ from sidecar.rules.lint import lint
 from sidecar.rules.scoring import MODEL
 from sidecar.rules.selftest import Outcome, lane_of_everything, run_tests
 from sidecar.rules.template import new_rule
+from sidecar.settings import Options
 
 
 @click.group()

@@ -11,16 +11,13 @@ from typing import Any, Literal
 import click
 
 from sidecar.adapters.extproc_settings import read_settings
-from sidecar.app import Options
 from sidecar.cli.delivery_options import delivery_of, delivery_options
 from sidecar.config import find_policy
-from sidecar.forwarding import load_forwarding
 from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, limits_for, parse_address
 from sidecar.hosts.logs import FORMATS, begin, say
-from sidecar.instruments import Watching
 from sidecar.rules.policy import read_policy
-from sidecar.serve import Settings
-from sidecar.serve import serve as run
+from sidecar.settings import Options, Settings, Watching
+from sidecar.supervise import serve as run
 
 
 @click.command()
@@ -141,7 +138,11 @@ def serve(
     begin(log_format)
     if upstream and upstreams:
         raise click.UsageError("give --upstream or --upstreams, not both")
-    load_forwarding(upstream, upstreams)  # its faults are the caller's to see, before any worker starts
+    if upstream or upstreams:
+        # Its faults are the caller's to see, before any worker starts.
+        from sidecar.forwarding import load_forwarding  # noqa: PLC0415 - most have no upstream
+
+        load_forwarding(upstream, upstreams)
     certificate = read_tls(tls, client_ca)
     body_limit = read_policy(*find_policy(policy)).limits.body_bytes
     parsed = tuple(parse_address(address) for address in addresses)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sidecar.core.lexicon import Occurrence
 
@@ -94,8 +94,12 @@ def name_of(feature: int, concepts: Sequence[str]) -> str:
     return f"{kind}:{'>'.join(concepts[part] for part in parts[3 - size :])}"
 
 
-def feature_of(name: str, concepts: Sequence[str]) -> int:
+def feature_of(name: str, places: Mapping[str, int]) -> int:
     """Return the feature that a name stands for.
+
+    Args:
+        name: as `name_of` gives it.
+        places: the index of each concept.
 
     Raises:
         KeyError: the kind or a concept is not known.
@@ -106,8 +110,7 @@ def feature_of(name: str, concepts: Sequence[str]) -> int:
     feature = _KINDS.index(kind)
     if kind == "longer":
         return feature << 3 * _BITS | _LENGTHS.index(int(rest))
-    indexes = {concept: index for index, concept in enumerate(concepts)}
-    parts = [indexes[part] for part in rest.split(">")]
+    parts = [places[part] for part in rest.split(">")]
     for part in [*[0] * (3 - len(parts)), *parts]:
         feature = feature << _BITS | part
     return feature

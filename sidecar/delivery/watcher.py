@@ -11,11 +11,10 @@ from typing import Protocol
 from sidecar.delivery.build import Offer
 from sidecar.delivery.sources import Source
 from sidecar.errors import BundleError, SidecarError
+from sidecar.settings import DEBOUNCE_SECONDS
 
 _log = logging.getLogger(__name__)
 
-# Files come one by one, and storms of reloads cost more than they bring (rspamd issue 5952).
-DEBOUNCE_SECONDS = 5.0
 # Workers are on the same rules within two seconds of an activation.
 FOLLOW_SECONDS = 1.0
 

@@ -7,7 +7,6 @@ import hmac
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path  # msgspec reads the annotation of `Delivery` at run time
 
 import msgspec
 
@@ -15,7 +14,7 @@ from sidecar import config
 from sidecar.adapters.credentials import Guard, require
 from sidecar.adapters.rpc import Call, Method, RpcError, Status
 from sidecar.adapters.rules_service import RulesService
-from sidecar.app import Live, Options, Snapshot
+from sidecar.app import Live, Snapshot
 from sidecar.backends.signing import read_ring
 from sidecar.delivery.build import Gates, Load, Offer, Terms, build_once, is_own, prepare
 from sidecar.delivery.fleet import Fleet
@@ -23,42 +22,16 @@ from sidecar.delivery.keeper import Keeper, Listener, Report, ShadowReport
 from sidecar.delivery.shadow import ShadowingObserver
 from sidecar.delivery.sources import FolderSource, HttpSource, Source, read_offer
 from sidecar.delivery.store import Store
-from sidecar.delivery.watcher import DEBOUNCE_SECONDS, Watcher
+from sidecar.delivery.watcher import Watcher
 from sidecar.errors import BundleError, ConfigError
 from sidecar.rules.bundle import revision
 from sidecar.rules.shipping import Trust, is_news
+from sidecar.settings import Delivery, Options
 
 # The bundle server's bearer token; an address on the command line is seen by everybody, an environment is not.
 TOKEN_VARIABLE = "SIDECAR_RULES_TOKEN"  # noqa: S105 - the name of a variable
 # What callers of `RulesService` show.
 PUSH_TOKEN_VARIABLE = "SIDECAR_RULES_PUSH_TOKEN"  # noqa: S105 - the name of a variable
-
-
-class Delivery(msgspec.Struct, frozen=True):
-    """How rules reach this sidecar.
-
-    Args:
-        store: folder in which bundles, the version floor and what is in force are remembered; None: only as long as
-            the sidecar runs.
-        url: address of a bundle archive that is polled; empty for none.
-        watch: whether the rules folder is watched.
-        every: seconds between two looks.
-        keys: public keys of those who may sign bundles.
-        required: whether bundles must be signed; None: they must where keys are given.
-        threshold: how many distinct keys must have signed.
-        push: whether `RulesService` takes bundles.
-        debounce: seconds for which a source must be quiet before its bundle is taken.
-    """
-
-    store: Path | None = None
-    url: str = ""
-    watch: bool = False
-    every: float = 10.0
-    keys: tuple[Path, ...] = ()
-    required: bool | None = None
-    threshold: int = 1
-    push: bool = False
-    debounce: float = DEBOUNCE_SECONDS
 
 
 def terms_of(delivery: Delivery) -> Terms:

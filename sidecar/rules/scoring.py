@@ -92,7 +92,8 @@ def read_score(files: Mapping[str, bytes]) -> ScoreModel | None:
     lexicon = read_lexicon(files)
     try:
         document = msgspec.json.decode(files[MODEL], type=ModelDocument)
-        weights = {feature_of(name, lexicon.concepts): weight for name, weight in document.features.items()}
+        places = {concept: place for place, concept in enumerate(lexicon.concepts)}
+        weights = {feature_of(name, places): weight for name, weight in document.features.items()}
     except msgspec.DecodeError as error:
         raise BundleError(f"{MODEL}:1: {error}") from None
     except (KeyError, ValueError) as error:

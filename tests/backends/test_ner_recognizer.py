@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from sidecar.adapters.record import Recorder
-from sidecar.app import Options, load_snapshot, recognizers
+from sidecar.app import load_snapshot, recognizers
 from sidecar.backends.ner_pool import NerOutcome, NerStatus, PoolSettings
 from sidecar.backends.ner_recognizer import WINDOWS_AT_ONCE, Inline, NamesRecognizer, NerService
 from sidecar.backends.ner_windows import WINDOW
@@ -24,6 +24,7 @@ from sidecar.errors import ConfigError, RecognizerError
 from sidecar.model import Verdict
 from sidecar.rules.entities import Ner
 from sidecar.rules.policy import read_policy
+from sidecar.settings import Options
 from sidecar.telemetry import Metrics
 
 TEXT = "My name is Margaret Atwater and I live in Toronto."

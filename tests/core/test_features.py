@@ -7,6 +7,7 @@ import pytest
 from sidecar.core.features import FAR, NEAR, STRIDE, WINDOW, feature_of, features, name_of, windows
 
 CONCEPTS = ("override", "previous", "instruction")
+PLACES = {concept: place for place, concept in enumerate(CONCEPTS)}
 
 
 def names(occurrences: list[tuple[int, int, int]], length: int = 5) -> set[str]:
@@ -52,11 +53,11 @@ def test_windows_cover_every_token(length: int) -> None:
 @pytest.mark.parametrize("name", ["once:previous", "often:override", "far:override>instruction", "longer:60"])
 def test_names_lead_back_to_features(name: str) -> None:
     """A name in a file stands for the feature it was made of."""
-    assert name == name_of(feature_of(name, CONCEPTS), CONCEPTS)
+    assert name == name_of(feature_of(name, PLACES), CONCEPTS)
 
 
 @pytest.mark.parametrize("name", ["never:previous", "once:unknown"])
 def test_unknown_names_are_refused(name: str) -> None:
     """A kind or concept that does not exist is an error, not a weight that never counts."""
     with pytest.raises(KeyError):
-        feature_of(name, CONCEPTS)
+        feature_of(name, PLACES)

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from sidecar.app import Options, load_snapshot
+from sidecar.app import load_snapshot
 from sidecar.core.limits import depth_of
 from sidecar.core.schemas import request_schema, response_schema
+from sidecar.settings import Options
 from tests.delivery.parts import bundle
 from tests.delivery.test_sources import write
 

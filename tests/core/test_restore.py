@@ -5,11 +5,12 @@ import random
 
 import pytest
 
-from sidecar.app import Options, compile_snapshot, config, read_bundle
+from sidecar.app import compile_snapshot, config, read_bundle
 from sidecar.backends.operator_tools import operator_tools
 from sidecar.core.exchange import BodyEvent, BodyMode, Caller, HeadersEvent, Modes, ReplaceBody, SendChunk
 from sidecar.core.transaction import Transaction
 from sidecar.rules.policy import read_policy
+from sidecar.settings import Options
 
 POLICY = """
 schema: 1

@@ -12,6 +12,7 @@ from sidecar.core.score import WINDOWS_LIMIT, ScoreModel, Weigher, score
 from sidecar.model import Finding, Segment, View
 
 LEXICON = Lexicon({"override": ("ignore",), "instruction": ("rules",)})
+PLACES = {concept: place for place, concept in enumerate(LEXICON.concepts)}
 
 
 def model() -> ScoreModel:
@@ -20,7 +21,7 @@ def model() -> ScoreModel:
     return ScoreModel(
         lexicon=LEXICON,
         bias=-2.0,
-        weights={feature_of(name, LEXICON.concepts): weight for name, weight in names.items()},
+        weights={feature_of(name, PLACES): weight for name, weight in names.items()},
         words={"please": -0.5, "my rules": 1.0},
         pairs={"my": frozenset({"rules"})},
         calibration=((-2.0, 0.0), (0.0, 0.5), (4.0, 1.0)),
@@ -54,7 +55,7 @@ def test_the_worst_window_counts() -> None:
 def test_repeating_an_attack_does_not_lower_its_score() -> None:
     """Orders of concepts that only repetition brings about do not speak for a text."""
     learned = model()
-    harmless = feature_of("near:instruction>override", LEXICON.concepts)
+    harmless = feature_of("near:instruction>override", PLACES)
     wary = msgspec.structs.replace(learned, weights={**learned.weights, harmless: -9.0})
 
     assert wary.score_text("ignore the rules ") == pytest.approx(wary.score_text("ignore the rules " * 50))

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from sidecar.app import Live, Options, load_files
+from sidecar.app import Live, load_files
 from sidecar.backends.signing import new_key, read_ring, read_signer
 from sidecar.core.filter import Unobserved
 from sidecar.delivery.build import Gates, Offer, Terms, build, build_apart
@@ -12,6 +12,7 @@ from sidecar.delivery.keeper import Keeper
 from sidecar.delivery.shadow import ShadowingObserver
 from sidecar.delivery.store import Store
 from sidecar.rules.shipping import Envelope, Trust, describe, sign
+from sidecar.settings import Options
 from tests.rules.test_lint import MANIFEST, RULE, TAGS
 
 POLICY = "schema: 1\nname: small\nthreshold: {action: 'off'}\nfamilies: {injection: {action: rule}}\n"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sidecar.app import Options
 from sidecar.delivery.build import build, build_apart
 from sidecar.errors import BundleError
+from sidecar.settings import Options
 from tests.delivery.parts import POLICY, bundle
 from tests.rules.test_lint import RULE
 

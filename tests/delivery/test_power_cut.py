@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.app import Options
 from sidecar.delivery.store import Store
-from sidecar.delivery.wiring import Delivery, begin
+from sidecar.delivery.wiring import begin
 from sidecar.rules.shipping import order
+from sidecar.settings import Delivery, Options
 from tests.delivery.parts import Bench, bundle
 from tests.delivery.sidecars import CANARY, CLEAN, ROOT
 from tests.delivery.test_sources import write

@@ -2,12 +2,12 @@
 
 import pytest
 
-from sidecar.app import Options
 from sidecar.backends.signing import new_key
 from sidecar.delivery.store import Active, Store
-from sidecar.delivery.wiring import Delivery, RulesWorker, begin, terms_of
+from sidecar.delivery.wiring import RulesWorker, begin, terms_of
 from sidecar.errors import BundleError, ConfigError
 from sidecar.rules.shipping import Floor
+from sidecar.settings import Delivery, Options
 from tests.delivery.parts import Bench, bundle
 from tests.delivery.sidecars import Signed
 from tests.delivery.test_sources import write

@@ -7,8 +7,8 @@ from sidecar.app import load_snapshot
 from sidecar.errors import ConfigError
 from sidecar.gateway.envoy import find_envoy
 from sidecar.gateway.run import Settings, run
-from sidecar.serve import Settings as Served
-from sidecar.serve import filter_workers
+from sidecar.settings import Settings as Served
+from sidecar.supervise import filter_workers
 
 pytestmark = pytest.mark.e2e
 PATH = "/v1/chat/completions"

@@ -3,10 +3,11 @@
 import pytest
 
 from sidecar import config
-from sidecar.app import Options, compile_snapshot, load_snapshot
+from sidecar.app import compile_snapshot, load_snapshot
 from sidecar.rules.bundle import read_bundle
 from sidecar.rules.policy import read_policy
 from sidecar.rules.selftest import lane_of_everything, run_tests
+from sidecar.settings import Options
 from tests.rules.test_lint import MANIFEST, RULE, TAGS
 
 
