@@ -18,8 +18,9 @@ NEIGHBOURS = 12
 EDGE = 128
 # Joints between texts that were judged before were looked at then: so much text before the first new one is enough.
 REACH = 256
-# Between the two edges of a long text, so that nothing matches across them; no rule's gap spans so many of it.
-_BREAK = "\0" * 8
+# Between the two edges of a long text, so that nothing matches across them; no rule's gap spans so many of it. A control
+# character would be a sign of a disguise, be undone, and cost three more scans.
+_BREAK = ")" * 8
 # Words may have been cut in two, or between two of them.
 _JOINTS = ("", " ")
 # What an attacker can cut into pieces.
