@@ -52,7 +52,7 @@ def test_a_folder_is_watched_by_one_worker_for_all(tmp_path):
     signed = Signed(tmp_path)
     signed.write(tmp_path / "rules", good("1.0.0"))
     options = ("--rules", str(tmp_path / "rules"), "--rules-trust", str(signed.public), "--rules-watch")
-    with serving(tmp_path, *options, "--rules-every", "0.2", "--rules-settle", "0.3", workers=2) as sidecar:
+    with serving(tmp_path, *options, "--rules-every", "0.2", "--rules-settle", "1", workers=2) as sidecar:
         signed.write(tmp_path / "rules", good("1.1.0"))
         sidecar.until(lambda: {worker["revision"] for worker in sidecar.workers()} == {revision(good("1.1.0"))})
         write(tmp_path / "rules", good("1.2.0"))
