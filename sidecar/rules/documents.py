@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import msgspec
 import yaml
 
-from sidecar.errors import BundleError
+from sidecar.errors import BundleError, ConfigError
 
 T = TypeVar("T")
+Place = tuple[str | int, ...]
+"""Where something stands in a document: keys and indexes from its root."""
+
+Check = tuple[Place, Callable[[], object]]
+"""What the types of a document cannot say: a place, and what raises `ValueError` where the document is wrong there."""
+
 
 # The C loader reads a bundle of hundreds of files in tens of milliseconds; the Python one is ten times slower.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -39,6 +46,33 @@ def load(data: bytes, source: str, as_type: type[T]) -> T:
         return msgspec.convert(value, as_type, strict=True)
     except msgspec.ValidationError as error:
         raise BundleError(f"{source}:{_line_of(root, str(error))}: {error}") from None
+
+
+def read_settings(data: bytes, source: str, as_type: type[T], checks: Callable[[T], Iterable[Check]]) -> T:
+    """Read a file of settings into a struct, and check what its types cannot say.
+
+    Args:
+        data: the document, UTF-8.
+        source: the file's name, for error messages.
+        as_type: a struct that refuses unknown keys.
+        checks: yields what is checked besides.
+
+    Raises:
+        ConfigError: says file, line and key of each fault.
+    """
+    try:
+        document = load(data, source, as_type)
+    except BundleError as error:
+        raise ConfigError("\n".join(error.faults)) from None
+    faults = []
+    for place, check in checks(document):
+        try:
+            check()
+        except ValueError as error:
+            faults.append(f"{source}:{line_of(data, source, *place)}: {error}")
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return document
 
 
 def line_of(data: bytes, source: str, *keys: str | int) -> int:

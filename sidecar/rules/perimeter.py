@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Annotated, Literal
 
@@ -12,8 +12,7 @@ import msgspec
 
 from sidecar.core.perimeter import Gate, Grant, Network, Perimeter, Tokens
 from sidecar.core.quota import Budget, Rate
-from sidecar.errors import BundleError, ConfigError
-from sidecar.rules.documents import line_of, load
+from sidecar.rules.documents import Check, read_settings
 
 # SHA-256 is enough for keys of 128 random bits, which is what `sidecar keys new` makes; words need a slow hash.
 KeyHash = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -156,19 +155,7 @@ def read_perimeter(data: bytes, source: str) -> PerimeterDocument:
     Raises:
         ConfigError: says file, line and key of each fault.
     """
-    try:
-        document = load(data, source, PerimeterDocument)
-    except BundleError as error:
-        raise ConfigError("\n".join(error.faults)) from None
-    faults = []
-    for place, check in _checks(document):
-        try:
-            check()
-        except ValueError as error:
-            faults.append(f"{source}:{line_of(data, source, *place)}: {error}")
-    if faults:
-        raise ConfigError("\n".join(faults))
-    return document
+    return read_settings(data, source, PerimeterDocument, _checks)
 
 
 def hash_key(key: str) -> str:
@@ -176,10 +163,7 @@ def hash_key(key: str) -> str:
     return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-Place = tuple[str | int, ...]
-
-
-def _checks(document: PerimeterDocument) -> Iterator[tuple[Place, Callable[[], object]]]:
+def _checks(document: PerimeterDocument) -> Iterator[Check]:
     """Yield what the types cannot say: networks must parse, names and credentials must belong to one application."""
     for field in ("allow", "deny", "trusted_proxies"):
         for index, block in enumerate(getattr(document.networks, field)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -12,9 +12,8 @@ import msgspec
 from sidecar.core.decide import Response, TargetPolicy
 from sidecar.core.operators import NO_TOOLS, Operator, Tools, build_operator
 from sidecar.core.sanitise import Delimiters
-from sidecar.errors import BundleError, ConfigError
 from sidecar.model import TARGETS, Action, OperatorConfig
-from sidecar.rules.documents import line_of, load
+from sidecar.rules.documents import Check, Place, read_settings
 from sidecar.rules.entities import Ner, Pii
 from sidecar.rules.formats import FormatSettings, require_targets
 from sidecar.rules.output import Output
@@ -206,24 +205,10 @@ def read_policy(data: bytes, source: str, tools: Tools = NO_TOOLS) -> PolicyDocu
     Raises:
         ConfigError: says file, line and key of each fault.
     """
-    try:
-        document = load(data, source, PolicyDocument)
-    except BundleError as error:
-        raise ConfigError("\n".join(error.faults)) from None
-    faults = [
-        f"{source}:{line_of(data, source, *place)}: {fault}"
-        for place, check in _checks(document, tools)
-        if (fault := _fault_of(check))
-    ]
-    if faults:
-        raise ConfigError("\n".join(faults))
-    return document
+    return read_settings(data, source, PolicyDocument, partial(_checks, tools=tools))
 
 
-Place = tuple[str | int, ...]
-
-
-def _checks(document: PolicyDocument, tools: Tools) -> Iterator[tuple[Place, Callable[[], object]]]:
+def _checks(document: PolicyDocument, tools: Tools) -> Iterator[Check]:
     """Yield what the types cannot say, each with its place: targets must exist, operators must build."""
     unsure = bool(document.cache.verdicts and document.ner.enabled and document.ner.overload == "skip")
     yield ("cache", "verdicts"), partial(_require_sure, unsure)
@@ -249,14 +234,6 @@ _WHOLE = frozenset({"media", "length", "repetition", "form"})
 def _require_action(family: str, action: str | None) -> None:
     if family in _WHOLE and action in ("mask", "sanitise"):
         raise ValueError(f"findings of the family `{family}` have no text to mask; use off, flag or block")
-
-
-def _fault_of(check: Callable[[], object]) -> str:
-    try:
-        check()
-    except ValueError as error:
-        return str(error)
-    return ""
 
 
 def _require_sure(unsure: bool) -> None:

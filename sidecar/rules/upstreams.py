@@ -12,8 +12,8 @@ import msgspec
 from sidecar.core.balance import Breaker, Outliers
 from sidecar.core.retries import Retries
 from sidecar.core.upstreams import Directory, Location, Residency, Route, Target, Upstream, alone
-from sidecar.errors import BundleError, ConfigError
-from sidecar.rules.documents import line_of, load
+from sidecar.errors import ConfigError
+from sidecar.rules.documents import Check, Place, read_settings
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
@@ -181,25 +181,23 @@ def read_upstreams(data: bytes, source: str) -> Forwarding:
     Raises:
         ConfigError: says file, line and key of each fault.
     """
-    try:
-        document = load(data, source, UpstreamsDocument)
-    except BundleError as error:
-        raise ConfigError("\n".join(error.faults)) from None
-    faults = []
+    return compile_upstreams(read_settings(data, source, UpstreamsDocument, _named))
+
+
+def _named(document: UpstreamsDocument) -> Iterator[Check]:
+    """Yield the checks; their faults begin with the key."""
     for place, check in _checks(document):
-        try:
-            check()
-        except ValueError as error:
-            faults.append(f"{source}:{line_of(data, source, *place)}: {place[-1]}: {error}")
-    if faults:
-        raise ConfigError("\n".join(faults))
-    return compile_upstreams(document)
+        yield place, partial(_with_key, place[-1], check)
 
 
-Place = tuple[str | int, ...]
+def _with_key(key: str | int, check: Callable[[], object]) -> None:
+    try:
+        check()
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
 
 
-def _checks(document: UpstreamsDocument) -> Iterator[tuple[Place, Callable[[], object]]]:
+def _checks(document: UpstreamsDocument) -> Iterator[Check]:
     """Yield what the types cannot say: names must be distinct and known, URLs must parse, shares must be shares."""
     names = [item.name for item in document.upstreams]
     regions = {item.region for item in document.upstreams} - {""}
@@ -227,7 +225,7 @@ def _checks(document: UpstreamsDocument) -> Iterator[tuple[Place, Callable[[], o
     yield from _shares(document)
 
 
-def _shares(document: UpstreamsDocument) -> Iterator[tuple[Place, Callable[[], object]]]:
+def _shares(document: UpstreamsDocument) -> Iterator[Check]:
     outliers, breaker, retries = document.outliers, document.breaker, document.retries
     rules: tuple[tuple[Place, bool, str], ...] = (
         (("outliers", "success_rate"), 0 <= outliers.success_rate <= 1, "is a share, 0 to 1"),

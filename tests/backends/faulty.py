@@ -20,6 +20,15 @@ async def until(claim, seconds=20):
         await asyncio.sleep(0.01)
 
 
+async def settled(server):
+    """Return how many bytes an endless answer came to once nobody takes any more of it."""
+    sizes = [server.sent]
+    while len(sizes) < 3 or sizes[-1] != sizes[-3]:
+        await asyncio.sleep(0.5)
+        sizes.append(server.sent)
+    return sizes[-1]
+
+
 class Faulty:
     """An HTTP/1.1 server on a free loopback port; `behave` answers each request.
 
