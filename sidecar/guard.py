@@ -89,6 +89,11 @@ class Keeper:
             self._metrics.budget_warnings.inc()
 
 
+def names_sockets(path: Path) -> bool:
+    """Tell whether a perimeter file knows callers by the Unix socket that they came through."""
+    return any(application.sockets for application in _read(path).applications)
+
+
 def _fleet(document: PerimeterDocument) -> Fleet | None:
     """Return the fleet's meters, where the environment names a Redis."""
     url = os.environ.get(REDIS_VARIABLE, "")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sidecar.adapters.admin import Admin
+from sidecar.errors import ConfigError
 from sidecar.hosts.listen import Listen, TcpAddress
 from sidecar.hosts.ports import runtime_folder
 from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
@@ -48,6 +49,25 @@ def filter_workers(settings: Settings, *, host: str, count: int | None, say: Cal
     )
 
 
+def _host_for(settings: Settings, wanted: str, say: Callable[[str], None]) -> str:
+    """Choose the host; where a socket says who calls, it must be the one that knows which socket it was.
+
+    Raises:
+        ConfigError: the host cannot be used here, or not for this.
+    """
+    host = choose_host(wanted, say)
+    if host != "envoy" or settings.perimeter is None:
+        return host
+    from sidecar.guard import names_sockets  # noqa: PLC0415 - only where there is a perimeter
+
+    if not names_sockets(settings.perimeter):
+        return host
+    if wanted == "envoy":
+        raise ConfigError(f"{settings.perimeter}: `sockets` name callers on --host grpcio only")
+    say("host grpcio: only it knows through which socket a call came, as `sockets` of the perimeter file need it")
+    return "grpcio"
+
+
 async def serve(
     settings: Settings,
     listen: Listen,
@@ -80,7 +100,7 @@ async def serve(
             factory=_FACTORY,
             settings=msgspec.to_builtins(msgspec.structs.replace(settings, delivery=delivery), enc_hook=_encode),
             listen=listen,
-            host=choose_host(host, say),
+            host=_host_for(settings, host, say),
             workers=workers,
             pin=pin,
         )

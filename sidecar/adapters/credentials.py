@@ -48,6 +48,7 @@ def to_credentials(call: Call, key_header: str) -> Credentials:
         key=str(metadata.get(key_header, "")),
         token=token if scheme.lower() == "bearer" else "",
         identities=call.peer_identities,
+        socket=call.socket,
         address="" if peer.startswith("unix:") else peer,
     )
 

@@ -107,6 +107,10 @@ class Call(Protocol):
         """The other end as grpcio writes it: `ipv4:1.2.3.4:567`, `ipv6:[::1]:567` or `unix:`."""
 
     @property
+    def socket(self) -> str:
+        """The path of the Unix socket that the call came through; empty on TCP, and where the host cannot tell."""
+
+    @property
     def peer_identities(self) -> tuple[str, ...]:
         """The names a verified client certificate carries (URI and DNS); empty without mutual TLS."""
 

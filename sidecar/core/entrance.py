@@ -88,7 +88,7 @@ class Entrance:
             # A bearer token with dots is a JWT; others are keys of the upstream, and none of our business.
             token=token if scheme.lower() == "bearer" and token.count(".") == 2 else self._credentials.token,
             identities=self._credentials.identities,
-            uid=self._credentials.uid,
+            socket=self._credentials.socket,
             address=self._credentials.address,
             forwarded=",".join(event.all("x-forwarded-for")),
         )

@@ -21,7 +21,7 @@ class Credentials(msgspec.Struct, frozen=True):
         key: an API key.
         token: a JWT.
         identities: names in a verified client certificate.
-        uid: user id of a Unix-socket peer.
+        socket: the Unix socket that the call came through; who may write to it is its file's business.
         address: where the connection comes from; empty where there is none, as on a Unix socket.
         forwarded: the header `x-forwarded-for`.
     """
@@ -29,7 +29,7 @@ class Credentials(msgspec.Struct, frozen=True):
     key: str = ""
     token: str = ""
     identities: tuple[str, ...] = ()
-    uid: int | None = None
+    socket: str = ""
     address: str = ""
     forwarded: str = ""
 
@@ -128,7 +128,7 @@ class Perimeter:
         keys: hash of an API key to application.
         identities: name in a client certificate, or a prefix that ends with `*`, to application.
         subjects: subject of a JWT to application.
-        uids: user id to application.
+        sockets: path of a Unix socket to application.
         tokens: checks JWTs; None: no JWT is accepted.
         anonymous: application of callers who show nothing; empty: they are refused.
     """
@@ -142,7 +142,7 @@ class Perimeter:
         keys: Mapping[str, str],
         identities: Mapping[str, str],
         subjects: Mapping[str, str],
-        uids: Mapping[int, str],
+        sockets: Mapping[str, str],
         tokens: Tokens | None,
         anonymous: str,
     ) -> None:
@@ -152,7 +152,7 @@ class Perimeter:
         self._keys = keys
         self._identities = identities
         self._subjects = subjects
-        self._uids = uids
+        self._sockets = sockets
         self._tokens = tokens
         self._anonymous = anonymous
 
@@ -190,7 +190,8 @@ class Perimeter:
             self._keys.get(self._hash_key(credentials.key), "") if credentials.key else None,
             self._by_token(credentials.token) if credentials.token else None,
             self._by_identity(credentials.identities) if credentials.identities else None,
-            self._uids.get(credentials.uid, "") if credentials.uid is not None and self._uids else None,
+            # A socket that belongs to nobody in particular says nothing of who calls.
+            self._sockets.get(credentials.socket),
         ]
         named = [application for application in shown if application is not None]
         if not named:

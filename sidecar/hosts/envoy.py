@@ -12,6 +12,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from sidecar.errors import ConfigError
 from sidecar.hosts.listen import Address, Limits, Listen, Tls, UnixAddress
 
 APP = "sidecar.hosts.envoy_worker:app"
@@ -131,7 +132,9 @@ def _listener(listen: Listen, app: str) -> dict[str, Any]:
 
 def _address(address: Address, mode: int) -> dict[str, Any]:
     if isinstance(address, UnixAddress):
-        return {"pipe": {"path": str(address.path), "mode": mode}}
+        if address.group:
+            raise ConfigError(f"listen: {address}: a socket is given to a group on --host grpcio only")
+        return {"pipe": {"path": str(address.path), "mode": address.mode or mode}}
     return {"socket_address": {"address": address.host, "port_value": address.port}}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -26,10 +27,11 @@ _CODES = {Status(code.value[0]): code for code in grpc.StatusCode}
 class AioCall:
     """One call on grpc.aio; see `sidecar.adapters.rpc.Call`."""
 
-    __slots__ = ("_context", "_initial", "_metadata", "_trailing")
+    __slots__ = ("_context", "_initial", "_metadata", "_trailing", "socket")
 
-    def __init__(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    def __init__(self, context: grpc.aio.ServicerContext[Any, Any], socket: str = "") -> None:
         self._context = context
+        self.socket = socket
         self._metadata: Metadata | None = None
         self._initial: Metadata = {}
         self._trailing: Metadata = {}
@@ -86,8 +88,8 @@ class AioCall:
 class _Service(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic only in the stubs
     """Finds the method of a path and runs it; messages stay bytes, so that answers may be serialised already."""
 
-    def __init__(self, methods: Iterable[Method], gate: Gate, silence: Silence) -> None:
-        self._handlers = {method.path: _Runner(method, gate, silence).handler() for method in methods}
+    def __init__(self, methods: Iterable[Method], gate: Gate, silence: Silence, socket: str) -> None:
+        self._handlers = {method.path: _Runner(method, gate, silence, socket).handler() for method in methods}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         return self._handlers.get(handler_call_details.method)
@@ -96,7 +98,8 @@ class _Service(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic onl
 class _Runner:
     """Runs one method: parse, call, serialise, and turn every ending into a status."""
 
-    def __init__(self, method: Method, gate: Gate, silence: Silence) -> None:
+    def __init__(self, method: Method, gate: Gate, silence: Silence, socket: str) -> None:
+        self._socket = socket
         self._method = method
         self._gate = gate
         self._silence = silence
@@ -115,7 +118,7 @@ class _Runner:
         return make_unary(self._answer_one)
 
     async def _answer_one(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
-        call = AioCall(context)
+        call = AioCall(context, self._socket)
         try:
             self._enter()
             try:
@@ -133,7 +136,7 @@ class _Runner:
         raise failure  # not reached: `end` aborts
 
     async def _answer_stream(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[bytes]:
-        call = AioCall(context)
+        call = AioCall(context, self._socket)
         try:
             self._enter()
             try:
@@ -189,12 +192,13 @@ class GrpcioServer:
     """A running server.
 
     Args:
-        server: grpc.aio's own.
+        servers: grpc.aio's own: one for all TCP addresses, and one for each Unix socket, so that calls tell which they
+            came through (grpcio shows neither the path nor the peer's user).
         addresses: where it listens, with the ports that the system chose.
         gate: the calls in flight.
     """
 
-    server: grpc.aio.Server
+    servers: tuple[grpc.aio.Server, ...]
     addresses: tuple[Address, ...]
     gate: Gate
 
@@ -211,7 +215,8 @@ class GrpcioServer:
         begun = time.monotonic()
         await asyncio.sleep(min(grace, _LINGER_SECONDS))
         await self.gate.close(min(grace, _TURN_AWAY_SECONDS))
-        await self.server.stop(max(0.0, grace - (time.monotonic() - begun)))
+        left = max(0.0, grace - (time.monotonic() - begun))
+        await asyncio.gather(*(server.stop(left) for server in self.servers))
         await self.gate.wait_idle(_CANCELLED_HANDLERS_SECONDS)
 
 
@@ -253,13 +258,19 @@ async def start(methods: Iterable[Method], listen: Listen, *, gate: Gate | None 
     """
     gate = gate or Gate(listen.limits.max_concurrent_calls)
     compression = {None: None, "gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}[listen.compression]
-    server = grpc.aio.server(options=options(listen), compression=compression)
-    silence = Silence(listen.limits.first_message_seconds)
-    server.add_generic_rpc_handlers((_Service(methods, gate, silence),))
+    methods, silence = tuple(methods), Silence(listen.limits.first_message_seconds)
     credentials = None if listen.tls is None else _credentials(listen.tls)
-    addresses = tuple([await _bind(server, address, credentials, listen) for address in listen.addresses])
-    await server.start()
-    return GrpcioServer(server, addresses, gate)
+    servers: dict[str, grpc.aio.Server] = {}
+    bound = []
+    for address in listen.addresses:
+        socket = str(address.path) if isinstance(address, UnixAddress) else ""
+        if socket not in servers:
+            servers[socket] = grpc.aio.server(options=options(listen), compression=compression)
+            servers[socket].add_generic_rpc_handlers((_Service(methods, gate, silence, socket),))
+        bound.append(await _bind(servers[socket], address, credentials, listen))
+    for server in servers.values():
+        await server.start()
+    return GrpcioServer(tuple(servers.values()), tuple(bound), gate)
 
 
 async def _bind(
@@ -268,7 +279,8 @@ async def _bind(
     if isinstance(address, UnixAddress):
         await asyncio.to_thread(address.path.unlink, missing_ok=True)
     # Nobody may connect between the bind and the chmod.
-    previous = os.umask(0o777 & ~listen.unix_mode)
+    mode = (isinstance(address, UnixAddress) and address.mode) or listen.unix_mode
+    previous = os.umask(0o777 & ~mode)
     try:
         port = (
             server.add_insecure_port(str(address))
@@ -279,7 +291,17 @@ async def _bind(
         raise ConfigError(f"listen: cannot bind {address}; is something else listening there?") from error
     finally:
         os.umask(previous)
+    if isinstance(address, UnixAddress) and address.group:
+        _give(address)
     return address if isinstance(address, UnixAddress) else type(address)(address.host, port)
+
+
+def _give(address: UnixAddress) -> None:
+    """Give a socket to the group that may use it."""
+    try:
+        shutil.chown(address.path, group=address.group)
+    except (LookupError, OSError) as error:
+        raise ConfigError(f"listen: {address} cannot be given to the group {address.group} ({error})") from None
 
 
 def _credentials(tls: Tls) -> grpc.ServerCredentials:

@@ -54,6 +54,11 @@ class AsgiCall:
         return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
 
     @property
+    def socket(self) -> str:
+        """Nothing: all addresses of Envoy's listener share one event loop, and ASGI does not say which it was."""
+        return ""
+
+    @property
     def peer_identities(self) -> tuple[str, ...]:
         """The names in the client certificate that Envoy verified and passes in `x-forwarded-client-cert`."""
         return wire.certificate_names(self.headers.get(b"x-forwarded-client-cert", b"").decode("latin-1"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -20,9 +22,17 @@ class TcpAddress(msgspec.Struct, frozen=True, tag="tcp"):
 
 
 class UnixAddress(msgspec.Struct, frozen=True, tag="unix"):
-    """A Unix socket; its file mode is the access control."""
+    """A Unix socket; its file mode, and the group that it is given to, are the access control.
+
+    Args:
+        path: of the socket.
+        mode: of its file; 0: that of `Listen`.
+        group: that it is given to, by name; empty: the one of this process.
+    """
 
     path: Path
+    mode: int = 0
+    group: str = ""
 
     def __str__(self) -> str:
         return f"unix:{self.path}"
@@ -32,20 +42,29 @@ Address = TcpAddress | UnixAddress
 
 
 def parse_address(text: str) -> Address:
-    """Read `host:port`, `[v6]:port`, `:port` (loopback) or `unix:/path`.
+    """Read `host:port`, `[v6]:port`, `:port` (loopback) or `unix:/path`, which may end in `?mode=660&group=NAME`.
 
     Raises:
         ConfigError: if it is none of these.
     """
     if text.startswith("unix:"):
-        path = text.removeprefix("unix:").removeprefix("//")
-        if not path.startswith("/"):
-            raise ConfigError(f"listen: {text!r} needs an absolute path")
-        return UnixAddress(Path(path))
+        return _parse_unix(text)
     host, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ConfigError(f"listen: {text!r} is neither host:port nor unix:/path")
     return TcpAddress(host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))
+
+
+def _parse_unix(text: str) -> UnixAddress:
+    path, _, query = text.removeprefix("unix:").removeprefix("//").partition("?")
+    if not path.startswith("/"):
+        raise ConfigError(f"listen: {text!r} needs an absolute path")
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    mode = given.pop("mode", "")
+    group = given.pop("group", "")
+    if given or (mode and not re.fullmatch("0?[0-7]{3}", mode)):
+        raise ConfigError(f"listen: {text!r}: a Unix socket takes `mode`, three octal digits, and `group`")
+    return UnixAddress(Path(path), int(mode, 8) if mode else 0, group)
 
 
 class Tls(msgspec.Struct, frozen=True):

@@ -116,7 +116,7 @@ def worker_listen(listen: Listen, index: int, workers: int) -> Listen:
     def own(address: Address) -> Address:
         if workers == 1 or not isinstance(address, UnixAddress):
             return address
-        return UnixAddress(address.path.with_suffix(f".{index}{address.path.suffix}"))
+        return replace(address, path=address.path.with_suffix(f".{index}{address.path.suffix}"))
 
     return replace(listen, addresses=tuple(own(address) for address in listen.addresses), is_shared=True)
 

@@ -57,7 +57,7 @@ class Application(Strict, frozen=True):
         keys: hashes of API keys.
         spiffe: SPIFFE ids of client certificates; `*` stands for one path segment or more at the end.
         subjects: values of the JWT claim.
-        uids: user ids of Unix-socket peers.
+        sockets: paths of Unix sockets that are this application's alone (`--listen unix:PATH?mode=660&group=NAME`).
         routes: globs of request paths.
         models: globs of model names.
         services: gRPC services it may call: `filter`, `extproc`, `rules`.
@@ -69,7 +69,7 @@ class Application(Strict, frozen=True):
     keys: tuple[KeyHash, ...] = ()
     spiffe: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
-    uids: tuple[int, ...] = ()
+    sockets: tuple[str, ...] = ()
     routes: tuple[str, ...] = ("*",)
     models: tuple[str, ...] = ("*",)
     services: tuple[Literal["filter", "extproc", "rules"], ...] = ("filter", "extproc")
@@ -173,7 +173,7 @@ def _checks(document: PerimeterDocument) -> Iterator[Check]:
         yield ("anonymous",), partial(_require, document.anonymous in names, "names no application of this file")
     owners: dict[tuple[str, object], str] = {}
     for index, application in enumerate(document.applications):
-        for field in ("name", "keys", "spiffe", "subjects", "uids"):
+        for field in ("name", "keys", "spiffe", "subjects", "sockets"):
             given = getattr(application, field)
             for value in (given,) if field == "name" else given:
                 first = owners.setdefault((field, value), f"{index}")
@@ -207,7 +207,7 @@ def compile_perimeter(document: PerimeterDocument, tokens: Tokens | None) -> Per
         keys={key: item.name for item in applications for key in item.keys},
         identities={name: item.name for item in applications for name in item.spiffe},
         subjects={subject: item.name for item in applications for subject in item.subjects},
-        uids={uid: item.name for item in applications for uid in item.uids},
+        sockets={path: item.name for item in applications for path in item.sockets},
         tokens=tokens,
         anonymous=document.anonymous,
     )

@@ -32,6 +32,7 @@ class FakeCall:
 
     peer = "unix:"
     peer_identities = ()
+    socket = ""
 
     def __init__(self, metadata):
         self.metadata = metadata

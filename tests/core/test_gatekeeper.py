@@ -32,7 +32,7 @@ def gate(clock, **quotas):
         keys={"k": "shop", "f": "free"},
         identities={},
         subjects={},
-        uids={},
+        sockets={},
         tokens=None,
         anonymous="",
     )

@@ -15,7 +15,7 @@ applications:
     keys: ['{hash_key("shop key")}']
     spiffe: ['spiffe://corp/ns/shop/*']
     subjects: [shop-subject]
-    uids: [1000]
+    sockets: [/run/shop.sock]
     routes: ['/v1/*']
     models: ['small-*']
     limits: {{requests: {{amount: 5, seconds: 1}}}}
@@ -51,8 +51,8 @@ def admit(perimeter, service="filter", route="/v1/chat/completions", model="", *
         ({"token": "bad"}, "not_authenticated"),
         ({"identities": ("spiffe://corp/ns/shop/web",)}, "shop"),
         ({"identities": ("spiffe://corp/ns/shopping/web",)}, "not_authenticated"),
-        ({"uid": 1000}, "shop"),
-        ({"uid": 1001}, "not_authenticated"),
+        ({"socket": "/run/shop.sock"}, "shop"),
+        ({"socket": "/run/common.sock"}, "not_authenticated"),
         ({}, "not_authenticated"),
         ({"key": "shop key", "token": "good"}, "shop"),
         ({"key": "shop key", "token": "bad"}, "not_authenticated"),
@@ -127,7 +127,7 @@ def test_refusals_say_when_to_come_back():
     [
         ("networks: {allow: [10.0.0.1/8]}\n", 2, "host bits"),
         ("anonymous: nobody\n", 2, "no application"),
-        ("applications:\n  - {name: a, uids: [1]}\n  - {name: b, uids: [1]}\n", 4, "another application"),
+        ("applications:\n  - {name: a, sockets: [/x]}\n  - {name: b, sockets: [/x]}\n", 4, "another application"),
         ("applications:\n  - {name: a, keys: [secret]}\n", 3, "regex"),
         ("applications:\n  - {name: a, subjects: [x]}\n", 3, "needs `jwt`"),
         ("jwt: {jwks: x, issuer: x, audience: x, algorithms: [HS256]}\n", 2, "HS256"),
