@@ -48,6 +48,7 @@ class Instruments:
         self.audit = _open_audit(watching, worker)
         self.recorder = Recorder(self.metrics, _ids(worker), audit=self.audit, digest_key=_digest_key(watching))
         self.tracer = _open_otlp(watching, self.metrics, worker)
+        self._announced: Snapshot | None = None
         self.metrics.before_render(self._look)
 
     def started(self, begun: Start) -> None:
@@ -102,8 +103,18 @@ class Instruments:
             self.metrics.set_audit(waiting=audit.waiting, dropped=audit.dropped, is_healthy=audit.is_healthy)
 
     def _announce(self, snapshot: Snapshot) -> None:
-        rules = snapshot.bundle.rule_set
-        self.metrics.set_bundle(name=rules.name, version=rules.version, revision=rules.revision, now=time.time())
+        if snapshot is self._announced:
+            return  # a refusal leaves in force what was, and since when
+        self._announced = snapshot
+        rules, admission = snapshot.bundle.rule_set, snapshot.admission
+        self.metrics.set_bundle(
+            name=rules.name,
+            version=rules.version,
+            revision=rules.revision,
+            now=time.time(),
+            expires=admission.expires,
+            selftest_seconds=admission.selftest_seconds,
+        )
 
 
 def _open_audit(watching: Watching, worker: int) -> AuditLog | None:

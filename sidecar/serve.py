@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import gc
 import logging
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,7 +29,7 @@ from sidecar.delivery.wiring import RulesWorker, begin
 from sidecar.errors import SidecarError
 from sidecar.forwarding import chooser, load_forwarding, open_upstreams
 from sidecar.guard import Keeper as PerimeterKeeper
-from sidecar.hosts.ports import runtime_folder
+from sidecar.hosts.ports import private_folder
 from sidecar.hosts.worker import Workload
 from sidecar.instruments import Instruments
 from sidecar.settings import Delivery, Settings
@@ -158,7 +156,8 @@ def _open_perimeter(settings: Settings, instruments: Instruments) -> PerimeterKe
 
 def _open_store(delivery: Delivery) -> Store:
     """Open what is remembered; a worker that nobody gave a folder remembers for itself, as long as it lives."""
-    folder = delivery.store or Path(tempfile.mkdtemp(prefix="rules-", dir=runtime_folder()))
-    if delivery.store is None:
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Store(folder)
+    if delivery.store is not None:
+        return Store(delivery.store)
+    alone = contextlib.ExitStack()
+    atexit.register(alone.close)
+    return Store(alone.enter_context(private_folder("rules")))

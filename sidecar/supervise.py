@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import msgspec
 from sidecar.adapters.admin import Admin
 from sidecar.errors import ConfigError
 from sidecar.hosts.listen import Listen, TcpAddress
-from sidecar.hosts.ports import runtime_folder
+from sidecar.hosts.ports import private_folder
 from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
 from sidecar.settings import Delivery, Settings
 
@@ -121,8 +120,8 @@ def remembering(delivery: Delivery) -> Iterator[Delivery]:
     if delivery.store is not None:
         yield delivery
         return
-    with tempfile.TemporaryDirectory(prefix="rules-", dir=runtime_folder()) as folder:
-        yield msgspec.structs.replace(delivery, store=Path(folder))
+    with private_folder("rules") as folder:
+        yield msgspec.structs.replace(delivery, store=folder)
 
 
 def _encode(value: Any) -> str:

@@ -21,7 +21,7 @@ from sidecar.app import load_files
 from sidecar.cli import EXIT_FAILED
 from sidecar.cli.bundle_options import FOLDER, archive_of, json_option, offer_in, print_json, rules_option
 from sidecar.cli.rollout import ROLLOUT
-from sidecar.cli.show import console, progress_bar
+from sidecar.cli.show import console, counted, progress_bar
 from sidecar.errors import BundleError
 from sidecar.rules.bundle import read_bundle
 from sidecar.rules.difference import Change, VerdictChange, changes, verdict_changes
@@ -143,7 +143,7 @@ def _show_changes(found: list[Change], verdicts: list[VerdictChange], *, compare
     for verdict in verdicts:
         out.print(f"{verdict.id}: {verdict.before} → {verdict.after} [dim]{', '.join(verdict.rules)}[/]")
     if compared:
-        out.print(f"{len(verdicts)} verdicts differ")
+        out.print(f"verdicts that differ: {len(verdicts)}")
 
 
 @click.command("keygen")
@@ -188,7 +188,7 @@ def sign_command(folder: Path | None, *, key: Path, days: float | None) -> None:
     (root / ENVELOPE).write_bytes(msgspec.json.format(msgspec.json.encode(envelope), indent=1) + b"\n")
     console().print(
         f"[green]signed[/] {contents.name} {contents.version} ({contents.revision[:12]}) by {signer.key_id}, "
-        f"{len(envelope.signatures)} signatures"
+        f"{counted(len(envelope.signatures), 'signature')}"
     )
 
 

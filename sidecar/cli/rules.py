@@ -16,7 +16,7 @@ from sidecar.app import Snapshot, load_snapshot
 from sidecar.cli import EXIT_FAILED
 from sidecar.cli.bundle_options import json_option, print_json, rules_option
 from sidecar.cli.bundles import COMMANDS
-from sidecar.cli.show import COLOURS, console, progress_bar
+from sidecar.cli.show import COLOURS, console, counted, progress_bar
 from sidecar.model import TARGETS, Segment
 from sidecar.rules.explain import Step, ViewSteps, explain
 from sidecar.rules.lint import lint
@@ -73,7 +73,7 @@ def lint_command(folder: Path | None, *, as_json: bool) -> None:
         for fault in faults:
             path, line, message = fault.split(":", 2)
             out.print(Text.assemble((f"{root / path}:{line}:", "bold"), message), soft_wrap=True)
-        out.print(f"[red]{len(faults)} faults[/]" if faults else f"[green]no fault[/] in {len(files)} files")
+        out.print(f"[red]{counted(len(faults), 'fault')}[/]" if faults else f"[green]no fault[/] in {len(files)} files")
     sys.exit(EXIT_FAILED if faults else 0)
 
 
@@ -112,7 +112,7 @@ def test_command(ids: tuple[str, ...], folder: Path | None, *, as_json: bool, sc
         for outcome in failed:
             out.print(Text(str(outcome), style="red"), soft_wrap=True)
         summary = f"[red]{len(failed)} of {len(outcomes)} tests failed[/]"
-        out.print(summary if failed else f"[green]{len(outcomes)} tests passed[/]")
+        out.print(summary if failed else f"[green]{counted(len(outcomes), 'test')} passed[/]")
     sys.exit(EXIT_FAILED if failed else 0)
 
 

@@ -22,6 +22,11 @@ COLOURS = {Verdict.ALLOW: "green", Verdict.FLAG: "yellow", Verdict.MASK: "cyan",
 _CONTEXT = 24
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return the console; colours only where a person looks."""
     return Console(stderr=stderr, highlight=False)

@@ -6,17 +6,22 @@ that way (facts.md). So one supervisor holds a lock file per address, and probes
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import shutil
 import socket
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from sidecar.errors import ConfigError
 from sidecar.hosts.listen import Address, TcpAddress, UnixAddress
+
+# Marks a private folder as somebody's, by a lock.
+_ALIVE = ".alive"
 
 
 class Reservation:
@@ -91,6 +96,26 @@ def runtime_folder() -> Path:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise ConfigError(f"{folder}: must be a folder that only this user may write to")
     return folder
+
+
+@contextlib.contextmanager
+def private_folder(prefix: str) -> Iterator[Path]:
+    """Make a folder that lives as long as the block; those of processes that were killed are removed first.
+
+    Args:
+        prefix: begins its name.
+    """
+    base = runtime_folder()
+    for left in base.glob(f"{prefix}-*/{_ALIVE}"):
+        with contextlib.suppress(OSError), left.open("rb") as mark:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held as long as its owner lives
+            shutil.rmtree(left.parent, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=f"{prefix}-", dir=base, ignore_cleanup_errors=True) as folder,
+        Path(folder, _ALIVE).open("wb") as mark,
+    ):
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        yield Path(folder)
 
 
 def _bind(address: TcpAddress, *, is_shared: bool) -> socket.socket:

@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from msgspec.structs import replace
@@ -25,7 +24,7 @@ from sidecar.hosts import envoy
 from sidecar.hosts.control import Message
 from sidecar.hosts.listen import Address, Listen, UnixAddress
 from sidecar.hosts.metrics import Totals
-from sidecar.hosts.ports import Reservation, runtime_folder
+from sidecar.hosts.ports import Reservation, private_folder
 from sidecar.hosts.process import WorkerProcess
 from sidecar.hosts.processors import processors_for
 from sidecar.hosts.worker import EXIT_CONFIG, EXIT_SOFTWARE, Spec
@@ -161,8 +160,8 @@ class Supervisor:
         if obeys_signals:
             self._watch_signals()
         try:
-            with TemporaryDirectory(prefix="run-", dir=runtime_folder()) as folder:
-                return await self._supervise(taken, Path(folder))
+            with private_folder("run") as folder:
+                return await self._supervise(taken, folder)
         finally:
             reservation.release()
 

@@ -1,6 +1,7 @@
 """Rules that arrive at a running sidecar, by every way, on both hosts, at every worker."""
 
 import http.server
+import re
 import signal
 import threading
 
@@ -34,8 +35,12 @@ def test_push_reaches_every_worker_and_health_says_so(tmp_path, host):
         ]
         back = sidecar.rules("Rollback", rules_pb2.RollbackRequest())
         status = sidecar.status()
-        sidecar.until(lambda: sidecar.reloads()["refused"] == 3)
+        # Metrics are collected once a second.
+        counts = {"activated": 1, "followed": 2, "rolled_back": 1, "refused": 3}
+        sidecar.until(lambda: sidecar.reloads() == counts)
+        seconds = re.findall(r"^sidecar_rules_selftest_seconds\{.*\} (.+)$", sidecar.page("metrics"), re.MULTILINE)
 
+        assert [0.0 < float(value) < 5.0 for value in seconds] == [True, True]
         assert (outcome, told) == ("activated", {(0, "1.1.0", ""), (1, "1.1.0", "")})
         assert (revisions, generations) == ({revision(good("1.1.0"))}, {"2"})
         assert [name for name, _ in refused] == ["refused"] * 3
@@ -43,7 +48,6 @@ def test_push_reaches_every_worker_and_health_says_so(tmp_path, host):
         assert (back.bundle.version, {worker.version for worker in status.workers}) == ("1.0.0", {"1.0.0"})
         assert status.previous.version == "1.1.0"
         assert {worker["generation"] for worker in sidecar.workers()} == {3}
-        assert sidecar.reloads() == {"activated": 1, "followed": 2, "rolled_back": 1, "refused": 3}
         assert (sidecar.check(CANARY)[0], sidecar.check(CLEAN)[0]) == ("block", "allow")
 
 
@@ -56,9 +60,8 @@ def test_a_folder_is_watched_by_one_worker_for_all(tmp_path):
         signed.write(tmp_path / "rules", good("1.1.0"))
         sidecar.until(lambda: {worker["revision"] for worker in sidecar.workers()} == {revision(good("1.1.0"))})
         write(tmp_path / "rules", good("1.2.0"))
-        sidecar.until(lambda: sidecar.reloads()["refused"] == 1)
+        sidecar.until(lambda: sidecar.reloads() == {"activated": 1, "followed": 1, "refused": 1})
 
-        assert sidecar.reloads() == {"activated": 1, "followed": 1, "refused": 1}
         assert "bundle.yaml:1: differs from what was signed" in sidecar.said()
         assert sidecar.check(CANARY) == ("block", revision(good("1.1.0")))
 
@@ -106,7 +109,7 @@ def test_a_bundle_server_is_polled_with_etag(tmp_path):
         server.publish(signed.archive(good("1.1.0")), '"b"')
         sidecar.until(lambda: {worker["revision"] for worker in sidecar.workers()} == {revision(good("1.1.0"))})
         server.publish(signed.archive(good("1.2.0"))[:300], '"c"')
-        sidecar.until(lambda: sidecar.reloads()["refused"] == 1)
+        sidecar.until(lambda: sidecar.reloads() == {"activated": 1, "followed": 1, "refused": 1})
         asked = server.asked
         sidecar.until(lambda: server.asked > asked + 5)
         counts = sidecar.reloads()

@@ -7,7 +7,7 @@ import pytest
 from sidecar.errors import ConfigError
 from sidecar.hosts import ports
 from sidecar.hosts.listen import TcpAddress, UnixAddress, parse_address
-from sidecar.hosts.ports import Reservation
+from sidecar.hosts.ports import Reservation, private_folder, runtime_folder
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +104,18 @@ def test_addresses_that_are_none_are_refused(text):
     """With what was given in the sentence."""
     with pytest.raises(ConfigError, match="listen"):
         parse_address(text)
+
+
+def test_a_private_folder_goes_with_its_owner_and_what_the_dead_left_goes_too(tmp_path, monkeypatch):
+    """A process that is killed removes nothing; the next one does, and leaves the living and strangers alone."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    base = runtime_folder()
+    for name in ("run-dead", "run-stranger", "other-dead"):
+        (base / name).mkdir()
+    for name in ("run-dead", "other-dead"):
+        (base / name / ".alive").touch()
+    with private_folder("run") as mine, private_folder("run") as second:
+        there = {path.name for path in base.iterdir()}
+
+    assert there == {mine.name, second.name, "run-stranger", "other-dead"}
+    assert {path.name for path in base.iterdir()} == {"run-stranger", "other-dead"}
