@@ -20,10 +20,15 @@ from sidecar.hosts.listen import Limits, Listen, TcpAddress, UnixAddress
 BODY_LIMIT = 2 * 2**20
 
 
+# How long an upstream waits for its client in the middle of an answer.
+_WAIT_SECONDS = 15
+
+
 class ScriptedUpstream(ThreadingHTTPServer):
     """Answers every request with what the test has put into `answer`, and keeps what arrived in `requests`.
 
     `answer` is (status, headers, pieces); pieces are sent one by one, `pause` seconds apart. `trailers` follow them.
+    A piece may be an event to wait for; whether it came is kept in `waits`.
     The first `failures` requests get 503 instead.
     """
 
@@ -39,6 +44,7 @@ class ScriptedUpstream(ThreadingHTTPServer):
     def reset(self):
         """Forget what arrived, and answer with an empty JSON object."""
         self.requests.clear()
+        self.waits = []
         self.say(b"{}")
 
     def say(
@@ -80,6 +86,9 @@ class _Scripted(BaseHTTPRequestHandler):
         self.end_headers()
         with contextlib.suppress(OSError):  # Envoy may have ended the answer before us
             for piece in pieces:
+                if isinstance(piece, threading.Event):
+                    self.server.waits.append(piece.wait(_WAIT_SECONDS))
+                    continue
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
                 time.sleep(self.server.pause)
             if chunked:
