@@ -344,8 +344,10 @@ def _judge(status: int) -> tuple[str, Outcome]:
     """Return what a status says about an upstream."""
     if status == 429:
         return "throttled", Outcome.UNKNOWN
-    # 501 and 505 are about the request.
-    if status >= 500 and status not in (501, 505):
+    # 501 and 505 are about the request, 500 may be.
+    if status == 500:
+        return "error_status", Outcome.ERROR
+    if status > 500 and status not in (501, 505):
         return "error_status", Outcome.FAILED
     return "answered", Outcome.GOOD
 

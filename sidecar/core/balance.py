@@ -41,7 +41,7 @@ class Breaker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When an upstream is not asked at all, even if nobody else can take its work.
 
     Args:
-        failures: in a row, after which it opens.
+        failures: in a row, after which it opens; an error 500 is none, as it may be the request's own.
         seconds: before one request is let through to try; doubled each time the trial fails.
         max_seconds: the longest.
     """
@@ -56,6 +56,8 @@ class Outcome(enum.Enum):
 
     GOOD = "good"
     FAILED = "failed"
+    # It answered, but with an error that may be the request's own: reason to ask others, none to shut it.
+    ERROR = "error"
     # The caller went away, or had no time to begin with.
     UNKNOWN = "unknown"
 
@@ -97,7 +99,8 @@ class _Standing:
         self.in_flight = 0
         self.is_healthy = True
         self.cooling_until = 0.0
-        self.failures = 0
+        # In a row: whatever speaks for others, and what speaks against asking at all.
+        self.failures = self.breaks = 0
         # The window of the success rate.
         self.since = 0.0
         self.good = self.bad = 0
@@ -160,6 +163,8 @@ class Balancer:
             standing.since, standing.good, standing.bad = now, 0, 0
         if outcome is Outcome.GOOD:
             return self._succeeded(standing, now)
+        if outcome is Outcome.ERROR:
+            return self._erred(standing, now)
         return self._failed(standing, now, was_trial=ticket.is_trial) if outcome is Outcome.FAILED else ""
 
     def leave(self, ticket: Ticket) -> None:
@@ -255,18 +260,32 @@ class Balancer:
         standing.failures = 0
         if now - standing.ejected_until > self._outliers.max_seconds:
             standing.ejections = 0
+        return self._close(standing)
+
+    def _close(self, standing: _Standing) -> str:
+        standing.breaks = 0
         was_open, standing.opened_until, standing.openings = standing.opened_until, 0.0, 0
         return "closed" if was_open else ""
+
+    def _erred(self, standing: _Standing, now: float) -> str:
+        standing.bad += 1
+        standing.failures += 1
+        return self._close(standing) or self._weigh(standing, now)
 
     def _failed(self, standing: _Standing, now: float, *, was_trial: bool) -> str:
         standing.bad += 1
         standing.failures += 1
-        if was_trial or (not standing.opened_until and standing.failures >= self._breaker.failures):
+        standing.breaks += 1
+        if was_trial or (not standing.opened_until and standing.breaks >= self._breaker.failures):
             standing.openings += 1
             pause = self._breaker.seconds * 2.0 ** (standing.openings - 1)
             standing.opened_until = now + min(pause, self._breaker.max_seconds)
             return "opened"
-        if standing.opened_until or now < standing.ejected_until:
+        return "" if standing.opened_until else self._weigh(standing, now)
+
+    def _weigh(self, standing: _Standing, now: float) -> str:
+        """Leave an upstream out where it does worse than it should."""
+        if now < standing.ejected_until:
             return ""
         if standing.failures >= self._outliers.consecutive:
             return self._eject(standing, now, "consecutive")

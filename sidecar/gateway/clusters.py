@@ -189,7 +189,11 @@ def _outliers(forwarding: Forwarding, count: int) -> dict[str, Any]:
     outliers, breaker = forwarding.outliers, forwarding.breaker
     alone = count == 1
     return {
-        "consecutive_5xx": breaker.failures if alone else outliers.consecutive,
+        "consecutive_5xx": outliers.consecutive,
+        # An error 500 may be the request's own: reason to ask others, none to shut the only one.
+        "enforcing_consecutive_5xx": 0 if alone else 100,
+        "consecutive_gateway_failure": breaker.failures if alone else outliers.consecutive,
+        "enforcing_consecutive_gateway_failure": 100,
         "base_ejection_time": f"{breaker.seconds if alone else outliers.seconds}s",
         "max_ejection_time": f"{breaker.max_seconds if alone else outliers.max_seconds}s",
         "interval": f"{breaker.seconds if alone else min(outliers.seconds, outliers.window)}s",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sidecar.core.balance import Balancer, Breaker, Outcome, Outliers, Ticket, Unavailable
 from sidecar.core.upstreams import Location, Pool, Target, Upstream
 
-GOOD, FAILED, UNKNOWN = Outcome.GOOD, Outcome.FAILED, Outcome.UNKNOWN
+GOOD, FAILED, ERROR, UNKNOWN = Outcome
 
 
 def upstream(name, **more):
@@ -139,6 +139,24 @@ def test_breaker_opens_within_ten_calls_and_lets_one_trial_through():
     assert balance.state("a", 14.1) == "up"
 
 
+def test_errors_of_requests_shut_nobody():
+    """Any number of errors 500 ejects in company, but opens no breaker: one caller's bad prompts must not stop the others."""
+    balance = balancer("a", "b")
+    changes = [done(balance, pool("a"), 0.0, ERROR)[1] for _ in range(50)]
+
+    assert set(changes) == {"", "consecutive"}
+    assert done(balance, pool("a"), 0.0)[0] == "a"
+    assert {done(balance, pool("a", "b"), 0.0)[0] for _ in range(10)} == {"b"}
+
+
+def test_an_error_closes_a_breaker():
+    """Whoever answers the trial, with whatever, is there again."""
+    balance, where = balancer("a", breaker=Breaker(failures=1)), pool("a")
+    done(balance, where, 0.0, FAILED)
+
+    assert done(balance, where, 5.0, ERROR) == ("a", "closed")
+
+
 def test_a_cancelled_trial_leaves_the_breaker_to_the_next_one():
     """A caller who goes away tells nothing, and does not keep the trial for ever."""
     balance, where = balancer("a", breaker=Breaker(failures=1)), pool("a")
@@ -176,7 +194,7 @@ def test_nobody_in_the_region_is_not_the_same_as_nobody_up():
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from("pgfucht"), st.sampled_from(["a", "b", "c"]), st.floats(0, 20)), max_size=200
+    st.tuples(st.sampled_from("pgefucht"), st.sampled_from(["a", "b", "c"]), st.floats(0, 20)), max_size=200
 )
 
 
@@ -192,9 +210,9 @@ def test_any_order_of_events_keeps_the_books(steps):
             if isinstance(found, Ticket):
                 assert balance.state(found.upstream, now) in ("up", "trial", "ejected")
                 held.append(found)
-        elif kind in "gfu" and held:
+        elif kind in "gefu" and held:
             ticket = held.pop()
-            balance.learn(ticket, {"g": GOOD, "f": FAILED, "u": UNKNOWN}[kind], now)
+            balance.learn(ticket, {"g": GOOD, "e": ERROR, "f": FAILED, "u": UNKNOWN}[kind], now)
             balance.leave(ticket)
         elif kind == "c":
             balance.cool(name, now + seconds)

@@ -67,7 +67,9 @@ def test_weights_priorities_and_limits():
     assert [locality["priority"] for locality in localities] == [0, 1]
     assert [item["load_balancing_weight"] for item in localities[0]["lb_endpoints"]] == [3, 1]
     assert gpt["circuit_breakers"]["thresholds"][0]["max_requests"] == 1050
-    assert (gpt["outlier_detection"]["consecutive_5xx"], local["outlier_detection"]["consecutive_5xx"]) == (4, 7)
+    outliers = gpt["outlier_detection"], local["outlier_detection"]
+    assert [item["consecutive_gateway_failure"] for item in outliers] == [4, 7]
+    assert [item["enforcing_consecutive_5xx"] for item in outliers] == [100, 0]
     assert (gpt["outlier_detection"]["max_ejection_percent"], gpt["type"]) == (30, "STRICT_DNS")
     assert len(named()["upstream_gpt@eu"]["load_assignment"]["endpoints"]) == 1
 
