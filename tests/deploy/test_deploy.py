@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sidecar.backends.upstream_metrics import UpstreamMetrics
 from sidecar.cli.gateway import gateway
 from sidecar.cli.health import health
 from sidecar.cli.serve import serve
@@ -25,7 +26,9 @@ GATE = {_SUFFIX.sub("", name) for name in _NAME.findall(Gate(1).render())}
 
 
 def known():
-    families = (family.name for family in Metrics().registry.collect())
+    metrics = Metrics()
+    UpstreamMetrics(metrics.registry, metrics.upstream_seconds)
+    families = (family.name for family in metrics.registry.collect())
     return {_SUFFIX.sub("", name) for name in families} | SUPERVISOR | GATE
 
 
