@@ -15,10 +15,13 @@ from sidecar import __version__
 from sidecar.adapters.record import Recorder
 from sidecar.app import Snapshot, ner_state
 from sidecar.backends.audit_keys import load_signer
-from sidecar.backends.audit_log import AuditLog, AuditSettings
+from sidecar.backends.audit_log import AuditLog, AuditSettings, now
+from sidecar.backends.quarantine import About, Quarantine
+from sidecar.core.filter import Occasion
 from sidecar.delivery.keeper import Report, ShadowReport
 from sidecar.delivery.wiring import Start
 from sidecar.errors import ConfigError
+from sidecar.model import Decision
 from sidecar.settings import Watching
 from sidecar.telemetry import Metrics
 
@@ -46,7 +49,14 @@ class Instruments:
     def __init__(self, watching: Watching, worker: int) -> None:
         self.metrics = Metrics()
         self.audit = _open_audit(watching, worker)
-        self.recorder = Recorder(self.metrics, _ids(worker), audit=self.audit, digest_key=_digest_key(watching))
+        self.quarantine = _open_quarantine(watching, worker)
+        self.recorder = Recorder(
+            self.metrics,
+            _ids(worker),
+            audit=self.audit,
+            digest_key=_digest_key(watching),
+            quarantine=self._keep if self.quarantine else None,
+        )
         self.tracer = _open_otlp(watching, self.metrics, worker)
         self._announced: Snapshot | None = None
         self.metrics.before_render(self._look)
@@ -90,6 +100,8 @@ class Instruments:
         if self.audit is not None:
             self.audit.note("stop")
             self.audit.close()
+        if self.quarantine is not None:
+            self.quarantine.close()
         if self.tracer is not None:
             self.tracer.close()
 
@@ -101,6 +113,14 @@ class Instruments:
         audit = self.audit
         if audit is not None:
             self.metrics.set_audit(waiting=audit.waiting, dropped=audit.dropped, is_healthy=audit.is_healthy)
+
+    def _keep(self, id_: str, occasion: Occasion, decision: Decision, content: bytes) -> None:
+        """Seal a message that rules blocked."""
+        assert self.quarantine is not None
+        rules = tuple(dict.fromkeys(finding.rule for finding in decision.findings))
+        about = About(id_, now(), occasion.application, occasion.route, occasion.direction, occasion.format, rules)
+        outcome = "kept" if self.quarantine.keep(about, content) else "dropped"
+        self.metrics.quarantined.labels(outcome).inc()
 
     def _announce(self, snapshot: Snapshot) -> None:
         if snapshot is self._announced:
@@ -122,6 +142,14 @@ def _open_audit(watching: Watching, worker: int) -> AuditLog | None:
         return None
     settings = AuditSettings(folder=watching.audit, name=f"audit-{worker}", when_full=watching.audit_when_full)
     return AuditLog(settings, load_signer(watching.audit / "audit.pem"))
+
+
+def _open_quarantine(watching: Watching, worker: int) -> Quarantine | None:
+    if watching.quarantine is None:
+        return None
+    if watching.quarantine_key is None:
+        raise ConfigError("--quarantine needs --quarantine-key: messages are kept sealed, or not at all")
+    return Quarantine(watching.quarantine, watching.quarantine_key, f"quarantine-{worker}")
 
 
 def _open_otlp(watching: Watching, metrics: Metrics, worker: int) -> Otlp | None:

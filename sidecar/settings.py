@@ -60,12 +60,16 @@ class Watching(msgspec.Struct, frozen=True):
     Args:
         audit: folder of the audit log; None for no log.
         audit_when_full: `block` or `drop`; see `AuditSettings`.
+        quarantine: folder of blocked messages, sealed; None: none are kept.
+        quarantine_key: file of the public key that they are sealed to.
         otlp: endpoint of an OTLP receiver; empty: what `OTEL_EXPORTER_OTLP_ENDPOINT` says, or none.
     """
 
     audit: Path | None = None
     audit_when_full: Literal["block", "drop"] = "block"
     otlp: str = ""
+    quarantine: Path | None = None
+    quarantine_key: Path | None = None
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -120,6 +120,7 @@ class Metrics:
         self.bundle_loaded = gauge("bundle_loaded_timestamp_seconds", "When the bundle in force was loaded.")
         self.audit_written = counter("audit_records", "Audit records handed to the log.")
         self.audit_dropped = counter("audit_dropped", "Audit records dropped because the log could not take them.")
+        self.quarantined = counter("quarantined", "Blocked messages that were kept, sealed, or dropped.", ("outcome",))
         self.audit_healthy = gauge("audit_healthy", "Whether the audit log took what it was last given.")
         self.audit_queue = gauge("audit_queue", "Audit records that wait for the disk.")
         self.observe_stage: dict[str, Callable[[float], None]] = {

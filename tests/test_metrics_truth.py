@@ -52,6 +52,8 @@ QUIET = {
     "sidecar_calls_refused",
     "sidecar_ner_queue",
     "sidecar_quota_failures",
+    # Off unless asked for.
+    "sidecar_quarantined",
     "sidecar_ner_restarts",
     "sidecar_worker_restarts",
 }

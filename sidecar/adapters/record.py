@@ -48,6 +48,7 @@ class Recorder:
         new_id: makes the ids of decisions.
         audit: takes records; None for no audit log.
         digest_key: keys the digests; a bare hash of a short text could be guessed.
+        quarantine: given each message that rules blocked; None: none is kept.
         wall_clock: seconds since the epoch.
     """
 
@@ -58,12 +59,14 @@ class Recorder:
         *,
         audit: AuditSink | None = None,
         digest_key: bytes = b"",
+        quarantine: Callable[[str, Occasion, Decision, bytes], None] | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._metrics = metrics
         self._new_id = new_id
         self._audit = audit
         self._digest_key = digest_key
+        self._quarantine = quarantine
         self._wall_clock = wall_clock
         self._unmeasured = 0
         self.clock = time.perf_counter
@@ -91,6 +94,9 @@ class Recorder:
                 self._metrics.failures.labels(error.code, "closed").inc()
                 raise
             self._metrics.audit_written.inc()
+        if self._quarantine is not None and decision.verdict is Verdict.BLOCK and decision.findings and content:
+            data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+            self._quarantine(id_, occasion, decision, data)
         return id_
 
     def refused(self, reason: str) -> None:

@@ -14,6 +14,8 @@ import msgspec
 from sidecar import config
 from sidecar.backends.audit_keys import load_checker
 from sidecar.backends.audit_log import log_files, read_head
+from sidecar.backends.quarantine import new_keys
+from sidecar.backends.quarantine import read as read_quarantine
 from sidecar.cli import EXIT_FAILED
 from sidecar.cli.show import console
 from sidecar.compliance.render import render
@@ -93,6 +95,41 @@ def report(
         faults=[fault for _, fault in _faults(folder, keys)],
     )
     click.echo(render(summary, form))
+
+
+@audit.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def keygen(file: Path) -> None:
+    """Make the key pair of the quarantine: FILE is private and belongs elsewhere, its `.pub` goes to the sidecar.
+
+    \b
+    Example:
+      sidecar audit keygen /safe/place/quarantine.pem
+    """
+    click.echo(f"private  {file}")
+    click.echo(f"public   {new_keys(file)}")
+
+
+@audit.command()
+@_folder
+@click.option("--key", required=True, type=click.Path(path_type=Path, exists=True), help="The private key.")
+@click.option("--id", "wanted", default="", help="Only the message of this decision.")
+def quarantine(folder: Path, key: Path, wanted: str) -> None:
+    """Open the blocked messages of FOLDER: one JSON object a line, with what the audit log says of each.
+
+    Exit codes: 0 done; 1 some were changed, or are for another key.
+    """
+    bad = 0
+    for opened in read_quarantine(folder, key):
+        if opened is None:
+            bad += 1
+        elif wanted in ("", opened[0].id):
+            about, content = opened
+            fields = {**msgspec.to_builtins(about), "text": content.decode("utf-8", "replace")}
+            click.echo(msgspec.json.encode(fields).decode())
+    if bad:
+        click.echo(f"{bad} messages cannot be opened: changed, or sealed to another key", err=True)
+        sys.exit(EXIT_FAILED)
 
 
 def _names(folder: Path) -> list[str]:

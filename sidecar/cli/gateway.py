@@ -74,6 +74,18 @@ from sidecar.supervise import filter_workers, remembering
     "--log-format", type=click.Choice(FORMATS), default="text", show_default=True, help="Of the workers' logs."
 )
 @click.option(
+    "--quarantine",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep blocked messages, sealed to --quarantine-key; none are kept if left out.",
+)
+@click.option(
+    "--quarantine-key",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Public key of those who may read them (`sidecar audit keygen`).",
+)
+@click.option(
     "--otlp",
     default="",
     metavar="URL",
@@ -98,6 +110,8 @@ def gateway(
     client_ca: Path | None,
     log_format: str,
     otlp: str,
+    quarantine: Path | None,
+    quarantine_key: Path | None,
     concurrency: int | None,
     **delivery: Any,
 ) -> None:
@@ -130,7 +144,7 @@ def gateway(
         served = Served(
             options,
             routes=upstreams,
-            watching=Watching(audit, audit_when_full, otlp),
+            watching=Watching(audit, audit_when_full, otlp, quarantine, quarantine_key),
             perimeter=perimeter,
             delivery=arriving,
         )

@@ -92,6 +92,18 @@ from sidecar.supervise import serve as run
     help="Lines for people, or JSON lines.",
 )
 @click.option(
+    "--quarantine",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep blocked messages, sealed to --quarantine-key; none are kept if left out.",
+)
+@click.option(
+    "--quarantine-key",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Public key of those who may read them (`sidecar audit keygen`).",
+)
+@click.option(
     "--otlp",
     default="",
     metavar="URL",
@@ -122,6 +134,8 @@ def serve(
     audit_when_full: Literal["block", "drop"],
     log_format: str,
     otlp: str,
+    quarantine: Path | None,
+    quarantine_key: Path | None,
     ext_proc: tuple[str, ...],
     **delivery: Any,
 ) -> None:
@@ -151,7 +165,7 @@ def serve(
         Options(rules=rules, policy=_absolute(policy)),
         upstream,
         upstreams,
-        watching=Watching(audit, audit_when_full, otlp),
+        watching=Watching(audit, audit_when_full, otlp, quarantine, quarantine_key),
         perimeter=perimeter,
         ext_proc=read_settings(ext_proc),
         delivery=delivery_of(delivery, push=rules_push),
