@@ -25,7 +25,7 @@ from sidecar.cli.show import console, counted, progress_bar
 from sidecar.errors import BundleError
 from sidecar.rules.bundle import read_bundle
 from sidecar.rules.difference import Change, VerdictChange, changes, verdict_changes
-from sidecar.rules.lifecycle import STATES, State
+from sidecar.rules.lifecycle import STATES, State, head_faults, head_of
 from sidecar.rules.shipping import ENVELOPE, Envelope, Floor, Trust, describe, faults, sign
 from sidecar.settings import Options
 
@@ -178,12 +178,14 @@ def sign_command(folder: Path | None, *, key: Path, days: float | None) -> None:
     root = folder or config.shipped_rules()
     offer = offer_in(root)
     expires = time.time() + days * 86_400 if days else None
-    contents = describe(offer.files, expires=expires)
-    kept = offer.envelope
+    signer, kept = read_signer(key), offer.envelope
+    contents = msgspec.structs.replace(describe(offer.files, expires=expires), history=head_of(_history(root)))
     if kept is not None and days is None:
         contents = msgspec.structs.replace(contents, expires=kept.contents.expires)
+    if kept is not None and any(item.key_id != signer.key_id for item in kept.signatures):
+        # What others have signed is signed, too; the history may have grown since.
+        contents = msgspec.structs.replace(contents, history=kept.contents.history)
     same = kept is not None and kept.contents == contents
-    signer = read_signer(key)
     envelope = sign(kept if same and kept is not None else Envelope(contents), signer)
     (root / ENVELOPE).write_bytes(msgspec.json.format(msgspec.json.encode(envelope), indent=1) + b"\n")
     console().print(
@@ -202,7 +204,7 @@ def sign_command(folder: Path | None, *, key: Path, days: float | None) -> None:
 def verify_command(
     folder: Path | None, *, keys: tuple[Path, ...], threshold: int, floor: str, archive: Path | None, as_json: bool
 ) -> None:
-    """Check a bundle's signatures, contents, expiry and version.
+    """Check a bundle's signatures, contents, expiry and version; of a folder the history, too.
 
     \b
     Examples:
@@ -220,6 +222,8 @@ def verify_command(
     offer = offer_of_archive(archive.read_bytes(), str(archive)) if archive else offer_in(folder)
     trust = Trust(required=True, threshold=threshold)
     found = faults(offer.files, offer.envelope, trust, read_ring(keys), now=time.time(), floor=Floor(floor))
+    if offer.envelope is not None and archive is None:
+        found += head_faults(_history(folder or config.shipped_rules()), offer.envelope.contents.history)
     if as_json:
         print_json({"faults": found})
     else:

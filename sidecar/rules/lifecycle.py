@@ -82,6 +82,22 @@ def read_history(data: bytes) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
+def head_of(history: Sequence[Entry]) -> str:
+    """Return what stands for a whole history: its length and its last digest; empty where nothing has happened.
+
+    A chain of digests shows what was changed in it; whoever signs its head also fixes where it ends.
+    """
+    return f"{len(history)}:{history[-1].digest}" if history else ""
+
+
+def head_faults(history: Sequence[Entry], head: str) -> list[str]:
+    """Say what is wrong with a history of which a head was signed; it may have grown since."""
+    number, _, digest = head.partition(":")
+    if not head or (number.isdigit() and 0 < int(number) <= len(history) and history[int(number) - 1].digest == digest):
+        return []
+    return [f"{HISTORY}:{number}: the history is not the one that was signed: entries are gone, or were written anew"]
+
+
 def write_entry(entry: Entry) -> bytes:
     """Return an entry as a line to append."""
     return msgspec.json.encode(entry) + b"\n"

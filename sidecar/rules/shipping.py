@@ -36,6 +36,7 @@ class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         revision: SHA-256 over all names and contents; see `sidecar.rules.bundle.revision`.
         files: SHA-256 of each file, by path.
         expires: seconds since 1970 after which the bundle is refused; None: never.
+        history: length and head of the bundle's history when it was signed; see `sidecar.rules.lifecycle.head_of`.
     """
 
     schema: Literal[1]
@@ -44,6 +45,7 @@ class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revision: str
     files: dict[str, str]
     expires: float | None = None
+    history: str = ""
 
 
 class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,7 +123,9 @@ def describe(files: Mapping[str, bytes], *, expires: float | None = None) -> Con
 
 def message(contents: Contents) -> bytes:
     """Return the bytes that are signed."""
-    return _DOMAIN + msgspec.json.encode(contents, order="deterministic")
+    encoded = msgspec.json.encode(contents, order="deterministic")
+    # Signatures from before there was a history to sign still fit.
+    return _DOMAIN + (encoded if contents.history else encoded.removesuffix(b',"history":""}') + b"}")
 
 
 def sign(envelope: Envelope, signer: Signer) -> Envelope:

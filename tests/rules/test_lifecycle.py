@@ -9,6 +9,8 @@ from sidecar.rules.lifecycle import (
     STATES,
     approval_message,
     approve,
+    head_faults,
+    head_of,
     move,
     read_history,
     require_approvals,
@@ -103,3 +105,25 @@ def test_a_history_that_was_touched_is_refused(harm):
 
     with pytest.raises(BundleError, match="tampered"):
         read_history(b"".join(map(write_entry, entries)))
+
+
+@pytest.mark.parametrize(
+    ("harm", "is_seen"),
+    [
+        (lambda history: history, False),
+        (lambda history: walk("approved", history=history), False),
+        (lambda history: history[:-1], True),
+        (lambda history: [], True),
+        (lambda history: walk("staging", "development"), True),
+    ],
+)
+def test_a_signed_head_shows_what_the_chain_cannot(harm, is_seen):
+    """The last entries cut off, and a chain written anew, are chains without a fault; one that has grown is fine."""
+    history = walk("staging", "development", "staging")
+
+    assert bool(head_faults(harm(history), head_of(history))) is is_seen
+
+
+def test_nothing_was_signed_of_a_bundle_without_history():
+    """Bundles that were signed before there was a history still fit."""
+    assert (head_of([]), head_faults(walk("staging"), "")) == ("", [])

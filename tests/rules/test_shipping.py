@@ -1,5 +1,7 @@
 """Which bundles are trusted: every way in which one is not is named."""
 
+import json
+
 import msgspec
 import pytest
 
@@ -13,6 +15,7 @@ from sidecar.rules.shipping import (
     Trust,
     describe,
     faults,
+    message,
     raise_floor,
     read_envelope,
     sign,
@@ -153,3 +156,12 @@ def test_an_envelope_that_cannot_be_read_is_never_an_absent_one(data):
     with pytest.raises(BundleError):
         read_envelope(data)
     assert read_envelope(None) is None
+
+
+def test_signatures_from_before_histories_were_signed_still_fit():
+    """The signed bytes of a bundle without history are those of the format's first version, field by field."""
+    contents = describe(FILES)
+    old = {name: getattr(contents, name) for name in ("schema", "name", "version", "revision", "files", "expires")}
+
+    assert message(contents) == b"portcullis bundle 1\n" + json.dumps(old, separators=(",", ":")).encode()
+    assert message(msgspec.structs.replace(contents, history="1:a")) != message(contents)
