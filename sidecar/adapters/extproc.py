@@ -272,6 +272,10 @@ class ExternalProcessor:
                 fault = exchange.escort.before(event)
         finally:
             self._streams -= 1
+            if coming is not None and not coming.done():
+                # The stream was broken off while we waited for its next part; nobody else ends the waiting.
+                coming.cancel()
+                await asyncio.wait({coming})
             if trace:
                 trace.end(entrance.application if entrance else "")
             if entrance:

@@ -141,8 +141,10 @@ class SseFramer(Buffer):
     def _frame(self, raw: bytes) -> Frame:
         data: list[bytes] = []
         event = ""
-        for line in re.split(rb"\r\n|\n|\r", raw.removeprefix(_BOM)):
-            name, _, value = line.partition(b":")
+        for line in re.split(rb"\r\n|\n|\r", raw):
+            # Only the first line of a stream may begin with the mark; what lenient clients skip elsewhere is read, too, and
+            # in any chunking: the LF of the blank line before may stand at the head of this event.
+            name, _, value = line.removeprefix(_BOM).partition(b":")
             value = value.removeprefix(b" ")
             if name == b"data":
                 data.append(value)

@@ -40,12 +40,14 @@ def load(data: bytes, source: str, as_type: type[T]) -> T:
     Raises:
         BundleError: the document is not YAML, repeats a key, or does not fit the type; says file, line and key.
     """
-    root = _compose(data, source)
-    value = _construct(root, source)
     try:
+        root = _compose(data, source)
+        value = _construct(root, source)
         return msgspec.convert(value, as_type, strict=True)
     except msgspec.ValidationError as error:
         raise BundleError(f"{source}:{_line_of(root, str(error))}: {error}") from None
+    except RecursionError:
+        raise BundleError(f"{source}:1: nested too deeply") from None
 
 
 def read_settings(data: bytes, source: str, as_type: type[T], checks: Callable[[T], Iterable[Check]]) -> T:
@@ -131,6 +133,9 @@ def _check_duplicates(node: yaml.Node, source: str, faults: list[str], seen: set
     if isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                faults.append(f"{source}:{key.start_mark.line + 1}: a key must be plain text")
+                continue
             if key.value in keys:
                 faults.append(f"{source}:{key.start_mark.line + 1}: key `{key.value}` is given twice")
             keys.add(key.value)

@@ -26,6 +26,7 @@ from sidecar.core.exchange import (
 from sidecar.errors import ConfigError
 from sidecar.hosts import grpcio
 from sidecar.hosts.listen import Listen, UnixAddress
+from tests.chaos.orders import FakeCall
 
 CHAT = (":method", "POST"), (":path", "/v1/chat/completions"), ("content-type", "application/json")
 
@@ -275,3 +276,28 @@ async def test_any_order_of_messages_ends_well(process):
         assert not done or ending.result() is not grpc.StatusCode.OK
         call.cancel()
         await asyncio.wait({ending})
+
+
+async def test_stream_that_breaks_off_leaves_nobody_waiting(snapshot):
+    """Found by fuzzing: the task that waited for the next part of a slow body outlived its stream."""
+    waiting = asyncio.Event()
+
+    async def requests():
+        first = request_headers()
+        first.protocol_config.request_body_mode = pb.FULL_DUPLEX_STREAMED
+        first.protocol_config.response_body_mode = pb.FULL_DUPLEX_STREAMED
+        yield first
+        waiting.set()
+        await asyncio.Event().wait()
+
+    async def serve():
+        async for _ in ExternalProcessor(lambda: snapshot).process(requests(), FakeCall({})):
+            pass
+
+    before = asyncio.all_tasks()
+    serving = asyncio.create_task(serve())
+    await waiting.wait()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+    assert asyncio.all_tasks() == before

@@ -114,3 +114,15 @@ def test_odd_headers_are_refused(block):
     """Headers that are cut short, of no known type, or repeated."""
     with pytest.raises(MalformedBody):
         read_event_stream_headers(block)
+
+
+def test_mark_behind_a_split_crlf_hides_nothing():
+    """Found by fuzzing: the LF of a blank line and a byte-order mark came with the next event, whose data was not read then."""
+    stream = b"data: one\r\n\r\n\xef\xbb\xbfdata: two\n\n"
+    for size in (1, 2, len(stream)):
+        framer = SseFramer()
+        frames = [
+            frame for start in range(0, len(stream), size) for frame in framer.receive(stream[start : start + size])
+        ]
+
+        assert [frame.data for frame in frames] == [b"one", b"two"], size

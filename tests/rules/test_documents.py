@@ -26,6 +26,10 @@ def test_good_document_is_read():
         (b"\xff", 1, "not UTF-8"),
         (b"a: &x 1\nb: *x\n", 1, "aliases"),
         (b"a: \x00", 1, "YAML"),
+        # Found by fuzzing: a key that is a list, in both spellings.
+        (b"[a]: 1\n", 1, "a key must be plain text"),
+        (b"a: {? [b] : 1}\n", 1, "a key must be plain text"),
+        (b"a: " + b"[" * 3000 + b"]" * 3000, 1, "nested too deeply"),
     ],
 )
 def test_fault_names_its_place(data, line, words):
