@@ -42,8 +42,32 @@ REQUIREMENTS = (
     ),
     Requirement("OWASP LLM Top 10 2025", "LLM02", "Sensitive information is kept in", "Masked entities"),
     Requirement("OWASP LLM Top 10 2025", "LLM05", "Output is checked before it is used", "OWASP categories"),
-    Requirement("OWASP LLM Top 10 2025", "LLM10", "Consumption is bounded", "Blocks"),
+    Requirement("OWASP LLM Top 10 2025", "LLM10", "Consumption is bounded", "Turned away"),
 )
+
+# The names of the categories in both lists; the codes alone mean other things in other years.
+OWASP = {
+    "owasp:llm01-2025": "Prompt injection",
+    "owasp:llm02-2025": "Sensitive information disclosure",
+    "owasp:llm03-2025": "Supply chain",
+    "owasp:llm04-2025": "Data and model poisoning",
+    "owasp:llm05-2025": "Improper output handling",
+    "owasp:llm06-2025": "Excessive agency",
+    "owasp:llm07-2025": "System prompt leakage",
+    "owasp:llm08-2025": "Vector and embedding weaknesses",
+    "owasp:llm09-2025": "Misinformation",
+    "owasp:llm10-2025": "Unbounded consumption",
+    "owasp:llm01-2026": "Prompt injection",
+    "owasp:llm02-2026": "Sensitive information disclosure",
+    "owasp:llm03-2026": "Excessive agency",
+    "owasp:llm04-2026": "Supply chain",
+    "owasp:llm05-2026": "Data and model poisoning",
+    "owasp:llm06-2026": "Unbounded consumption",
+    "owasp:llm07-2026": "Misinformation",
+    "owasp:llm08-2026": "Hidden context exposure",
+    "owasp:llm09-2026": "Vector and embedding weaknesses",
+    "owasp:llm10-2026": "Improper output handling",
+}
 
 # What a content filter does not cover, so that nobody reads the report as a promise about it.
 NOT_COVERED = ("OWASP LLM Top 10 2025: LLM03 supply chain, LLM04 data and model poisoning, LLM09 misinformation",)

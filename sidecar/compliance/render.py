@@ -5,17 +5,22 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from html import escape
 
 import msgspec
 
-from sidecar.compliance.mapping import NOT_COVERED, REQUIREMENTS
+from sidecar.compliance.mapping import NOT_COVERED, OWASP, REQUIREMENTS
 from sidecar.compliance.summary import Day, Summary
 
 _VERDICTS = ("allow", "flag", "mask", "block")
 _COLOURS = {"allow": "#4c8f5b", "flag": "#c9a227", "mask": "#2f7f9e", "block": "#b3261e"}
 # Bars that fit a page; the tables hold the rest.
 _BARS = 12
+# Dates under the columns; more would run into each other.
+_DATES = 12
+# Longer tables are folded away beneath their chart.
+_ROWS_SHOWN = 15
 
 Table = tuple[str, Sequence[str], list[Sequence[str]]]
 
@@ -40,8 +45,10 @@ def _tables(summary: Summary) -> list[Table]:
         return [(name, *(f"{getattr(day, verdict):,}" for verdict in _VERDICTS)) for name, day in days.items()]
 
     changes: list[Sequence[str]] = [
-        (change.time, change.event, ", ".join(f"{key} {value}" for key, value in change.detail.items()))
-        for change in summary.changes
+        (_moment(change.time), change.event.replace("_", " "), _facts(change.detail)) for change in summary.changes
+    ]
+    categories: list[Sequence[str]] = [
+        (_category(tag), OWASP.get(tag, ""), f"{count:,}") for tag, count in sorted(summary.categories.items())
     ]
     gaps: list[Sequence[str]] = [
         ("records dropped", f"{summary.dropped:,}"),
@@ -54,9 +61,10 @@ def _tables(summary: Summary) -> list[Table]:
         ("Blocks", ("rule or reason", "messages"), counted(summary.blocks)),
         ("Blocks by application", ("application", "messages"), counted(summary.blocks_by_application)),
         ("Masked entities", ("entity", "times"), counted(summary.entities)),
-        ("OWASP categories", ("category", "messages blocked or masked"), counted(summary.categories)),
+        ("OWASP categories", ("category", "name", "messages blocked or masked"), categories),
         ("Rule changes", ("time", "event", "facts"), changes),
         ("Rules in force", ("revision", "decisions"), counted(summary.revisions)),
+        ("Turned away", ("reason", "requests"), counted(summary.turned_away)),
         ("Incidents", ("code", "messages"), counted(summary.incidents)),
         ("Integrity and gaps", ("what", "where or how many"), gaps),
         (
@@ -73,12 +81,32 @@ def _headline(summary: Summary) -> str:
     sound = "The log is whole." if not summary.faults else f"The log has {len(summary.faults)} faults."
     return (
         f"{count:,} decisions: {total.block:,} blocked, {total.mask:,} masked, {total.flag:,} flagged, "
-        f"{total.allow:,} allowed. {sound}"
+        f"{total.allow:,} allowed; the slowest took {summary.slowest_micros / 1000:,.1f} ms. {sound}"
     )
 
 
+def _moment(time: str) -> str:
+    return f"{datetime.fromisoformat(time):%Y-%m-%d %H:%M:%S}"
+
+
+def _facts(detail: Mapping[str, str]) -> str:
+    """Write the facts of a change; of a revision its beginning, as everywhere where people read it."""
+    shown = {key: value[:12] if key == "revision" else value for key, value in detail.items() if value}
+    return ", ".join(f"{key} {value}" for key, value in shown.items())
+
+
+def _category(tag: str) -> str:
+    code, _, year = tag.removeprefix("owasp:").upper().partition("-")
+    return f"{code}:{year}"
+
+
+def _period(summary: Summary) -> str:
+    begin, end = (datetime.fromisoformat(moment) for moment in (summary.begin, summary.end))
+    return f"{begin:%d %B %Y, %H:%M} to {end:%d %B %Y, %H:%M} (UTC)"
+
+
 def _markdown(summary: Summary) -> str:
-    out = [f"# Compliance report, {summary.begin} to {summary.end}", "", _headline(summary)]
+    out = [f"# Compliance report, {_period(summary)}", "", _headline(summary)]
     for heading, columns, rows in _tables(summary):
         out += ["", f"## {heading}", ""]
         if not rows:
@@ -119,13 +147,15 @@ def _html(summary: Summary) -> str:
     charts = {"Volumes": _volume_chart(summary.days), "Blocks": _bars(summary.blocks, _COLOURS["block"])}
     charts["Masked entities"] = _bars(summary.entities, _COLOURS["mask"])
     for heading, columns, rows in _tables(summary):
-        body = _html_table(columns, rows) if rows else "<p>Nothing to report.</p>"
+        body = _html_table(columns, rows) if rows else "<p class=none>Nothing to report.</p>"
+        if len(rows) > _ROWS_SHOWN and heading in charts:
+            body = f"<details><summary>{len(rows)} rows</summary>{body}</details>"
         sections.append(f"<section><h2>{escape(heading)}</h2>{charts.get(heading, '')}{body}</section>")
     missing = "".join(f"<li>{escape(item)}</li>" for item in NOT_COVERED)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Compliance report</title>'
         f"<style>{_STYLE}</style><h1>Compliance report</h1>"
-        f"<p class=time>{escape(summary.begin)} to {escape(summary.end)}</p>"
+        f"<p class=time>{escape(_period(summary))}</p>"
         f"<p class=headline>{escape(_headline(summary))}</p>{''.join(sections)}"
         f"<section><h2>Not covered</h2><ul>{missing}</ul></section></html>\n"
     )
@@ -135,15 +165,21 @@ _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#12263a}"
     "h1{margin-bottom:0}.time{color:#4a5c6e;margin-top:0}.headline{font-size:1.15rem;font-weight:600}"
     "table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}"
-    "th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #dde5ee;overflow-wrap:anywhere}"
-    "th{color:#4a5c6e;font-weight:600}td:not(:first-child){font-variant-numeric:tabular-nums}svg{max-width:100%}"
-    "@media print{section{break-inside:avoid}}"
+    "th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #dde5ee;overflow-wrap:anywhere}td:first-child{min-width:9rem}"
+    "th{color:#4a5c6e;font-weight:600}.number{text-align:right;font-variant-numeric:tabular-nums}svg{max-width:100%}"
+    "summary,.none{color:#4a5c6e}@media print{section{break-inside:avoid}}"
 )
 
 
 def _html_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join("<tr>" + "".join(f"<td>{escape(value)}</td>" for value in row) + "</tr>" for row in rows)
+    rows = list(rows)
+    numeric = [all(row[index].replace(",", "").isdigit() for row in rows) for index in range(len(columns))]
+    kinds = [" class=number" if is_number else "" for is_number in numeric]
+    head = "".join(f"<th{kind}>{escape(column)}</th>" for kind, column in zip(kinds, columns, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td{kind}>{escape(value)}</td>" for kind, value in zip(kinds, row, strict=True)) + "</tr>"
+        for row in rows
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -158,11 +194,14 @@ def _volume_chart(days: Mapping[str, Day]) -> str:
     for index, (name, day) in enumerate(days.items()):
         top = float(height)
         for verdict in _VERDICTS:
-            size = getattr(day, verdict) / most * (height - 10)
+            size = getattr(day, verdict) / most * (height - 20)
             top -= size
             parts.append(_box(index * step + 1, top, max(1.0, min(step - 2, 60)), size, _COLOURS[verdict]))
-        if index % max(1, len(days) // 10) == 0:
-            parts.append(f'<text x="{index * step + 1:.1f}" y="{height + 14}" font-size="10">{escape(name)}</text>')
+        if index % -(-len(days) // _DATES) == 0:
+            date = f"{datetime.fromisoformat(name):%d %b}"
+            parts.append(f'<text x="{index * step + 1:.1f}" y="{height + 14}" font-size="11">{date}</text>')
+    # The scale: what the highest column stands for.
+    parts.append(f'<text x="{width}" y="9" font-size="11" text-anchor="end">{most:,} a day at most</text>')
     legend = "".join(
         _box(index * 90, height + 20, 10, 10, _COLOURS[verdict])
         + f'<text x="{index * 90 + 14}" y="{height + 29}" font-size="11">{verdict}</text>'

@@ -40,6 +40,7 @@ class Summary(msgspec.Struct):
         revisions: decisions by the revision of the rules.
         changes: starts, reloads, promotions, rollbacks, with their time and facts.
         incidents: our own failures by code.
+        turned_away: requests that the perimeter, a quota or load turned away, by reason.
         dropped: records that the log could not take.
         faults: what `audit verify` found.
         slowest_micros: the longest decision.
@@ -56,6 +57,7 @@ class Summary(msgspec.Struct):
     revisions: dict[str, int] = {}
     changes: list[Change] = []
     incidents: dict[str, int] = {}
+    turned_away: dict[str, int] = {}
     dropped: int = 0
     faults: list[str] = []
     slowest_micros: int = 0
@@ -94,6 +96,8 @@ def summarise(
             continue
         if isinstance(entry, Record):
             _add(summary, counts, entry, tags)
+        elif isinstance(entry, Change) and entry.event == "turned_away":
+            counts["turned_away"].update({reason: int(times) for reason, times in entry.detail.items()})
         elif isinstance(entry, Change):
             summary.changes.append(entry)
             summary.dropped += int(entry.detail.get("records", 0)) if entry.event == "dropped" else 0
@@ -104,7 +108,7 @@ def summarise(
     return summary
 
 
-_COUNTED = ("blocks", "blocks_by_application", "entities", "categories", "revisions", "incidents")
+_COUNTED = ("blocks", "blocks_by_application", "entities", "categories", "revisions", "incidents", "turned_away")
 
 
 def _add(

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -70,3 +72,25 @@ def test_json_is_complete(summary):
 def test_people_find_what_they_answer_for(summary, words):
     """Requirements, faults and quiet days stand in the report."""
     assert words in render(summary, "html")
+
+
+def test_who_was_turned_away_is_added_up():
+    """Entries with counts are one table, not a line of changes each."""
+    away = [Change(f"2026-11-0{day}T00:00:00+00:00", "turned_away", {"rate_limited": "3"}) for day in (1, 2)]
+    summary = summarise(away, begin=BEGIN, end=END, tags={})
+
+    assert (summary.turned_away, summary.changes) == ({"rate_limited": 6}, [])
+    assert "rate_limited" in render(summary, "md")
+
+
+@pytest.mark.parametrize("days", [1, 12, 13, 31, 400])
+def test_dates_do_not_run_into_each_other(days):
+    """However many days there are, so many dates fit beneath them."""
+    entries = [
+        Record(time=(BEGIN + timedelta(days=day)).isoformat(timespec="microseconds"), id="x") for day in range(days)
+    ]
+    text = render(summarise(entries, begin=BEGIN, end=BEGIN + timedelta(days=days + 1), tags={}), "html")
+    places = [float(x) for x in re.findall(r'<text x="([0-9.]+)" y="194"', text)]
+
+    assert 1 <= len(places) <= 12
+    assert all(after - before >= 60 for before, after in pairwise(places))
