@@ -80,7 +80,9 @@ def _details(fault: Fault) -> dict[str, Any]:
 # https://platform.openai.com/docs/guides/error-codes: message, type, code, param; clients keep keys they do not know.
 _OPENAI_TYPES = {
     400: "invalid_request_error",
+    401: "authentication_error",
     403: "permission_error",
+    404: "invalid_request_error",
     408: "timeout_error",
     413: "invalid_request_error",
 }
@@ -96,7 +98,9 @@ def _openai(fault: Fault) -> dict[str, Any]:
 # https://docs.anthropic.com/en/api/errors
 _ANTHROPIC_TYPES = {
     400: "invalid_request_error",
+    401: "authentication_error",
     403: "permission_error",
+    404: "not_found_error",
     408: "timeout_error",
     413: "request_too_large",
     415: "invalid_request_error",
@@ -114,7 +118,9 @@ def _anthropic(fault: Fault) -> dict[str, Any]:
 # https://cloud.google.com/apis/design/errors: google.rpc.Status with ErrorInfo.
 _GOOGLE_STATUS = {
     400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
     408: "DEADLINE_EXCEEDED",
     413: "OUT_OF_RANGE",
     415: "INVALID_ARGUMENT",

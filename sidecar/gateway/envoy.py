@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _READY_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _STOP_SECONDS = 5.0
+# The clusters of upstreams: requests, retries, health, ejections, limits that were met; histograms of times left out.
+_UPSTREAM_STATS = (
+    r"^cluster\.upstream_.*\.(upstream_(rq|cx)_[a-z0-9_]*|membership_\w+|outlier_detection\..*|health_check\..*)$"
+)
 # Lines of Envoy's own output that are shown when it does not start.
 _LINES_KEPT = 20
 # Asks the kernel to end Envoy with us (prctl 1 is PR_SET_PDEATHSIG): an orphan would go on with old rules. A small program
@@ -66,6 +70,16 @@ def require_free(address: TcpAddress) -> None:
             raise ConfigError(
                 f"cannot listen on {address}: {error.strerror}; stop what listens there, or give another --listen"
             ) from None
+
+
+def upstream_stats(admin_socket: Path) -> str:
+    """Return what an Envoy counts of its upstreams, in Prometheus' text format; a comment where it does not answer."""
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(admin_socket)), base_url="http://admin") as client:
+            answer = client.get("/stats/prometheus", params={"filter": _UPSTREAM_STATS, "usedonly": ""})
+    except httpx.HTTPError as error:
+        return f"# Envoy's own metrics are missing: {type(error).__name__}\n"
+    return answer.text
 
 
 class Envoy:

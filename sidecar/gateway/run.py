@@ -15,7 +15,7 @@ from sidecar.adapters.extproc import ExternalProcessor
 from sidecar.errors import EngineError
 from sidecar.gateway import bootstrap
 from sidecar.gateway.demo import DemoUpstream
-from sidecar.gateway.envoy import Envoy, require_free
+from sidecar.gateway.envoy import Envoy, require_free, upstream_stats
 from sidecar.hosts import grpcio
 from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, limits_for
 from sidecar.hosts.supervisor import Plan, Supervisor, supervised
@@ -124,8 +124,8 @@ async def run(snapshot: Filters, settings: Settings) -> AsyncIterator[Gateway]:
             stack.callback(demo.stop)
             upstream = bootstrap.parse_upstream(demo.url)
         own = Listen((UnixAddress(folder / "filter.sock"),), limits=limits_for(body_limit))
-        sockets = await stack.enter_async_context(_serving(snapshot, own, settings))
         admin = folder / "admin.sock"
+        sockets = await stack.enter_async_context(_serving(snapshot, own, settings, admin))
         plan = bootstrap.Plan(
             listen=listen,
             upstream=upstream,
@@ -144,7 +144,9 @@ async def run(snapshot: Filters, settings: Settings) -> AsyncIterator[Gateway]:
 
 
 @contextlib.asynccontextmanager
-async def _serving(snapshot: Filters, listen: Listen, settings: Settings) -> AsyncIterator[tuple[str, ...]]:
+async def _serving(
+    snapshot: Filters, listen: Listen, settings: Settings, envoy_admin: Path
+) -> AsyncIterator[tuple[str, ...]]:
     """Run the filter and give its sockets."""
     workers, forwarding = settings.workers, settings.forwarding
     async with contextlib.AsyncExitStack() as stack:
@@ -166,12 +168,17 @@ async def _serving(snapshot: Filters, listen: Listen, settings: Settings) -> Asy
             supervisor = await stack.enter_async_context(supervised(plan, workers.say))
             addresses = supervisor.addresses
             if settings.admin is not None:
-                stack.callback(_show(supervisor, settings.admin, workers.say).close)
+                stack.callback(_show(supervisor, settings.admin, envoy_admin, workers.say).close)
         yield tuple(str(address.path) for address in addresses if isinstance(address, UnixAddress))
 
 
-def _show(supervisor: Supervisor, address: TcpAddress, say: Callable[[str], None]) -> Admin:
-    pages = Admin(address.host, address.port, metrics=supervisor.metrics, status=supervisor.status)
+def _show(supervisor: Supervisor, address: TcpAddress, envoy_admin: Path, say: Callable[[str], None]) -> Admin:
+    """Show the workers' metrics, and what Envoy counts of its upstreams."""
+
+    def metrics() -> str:
+        return supervisor.metrics() + upstream_stats(envoy_admin)
+
+    pages = Admin(address.host, address.port, metrics=metrics, status=supervisor.status)
     say(f"metrics on http://{address.host}:{pages.port}/metrics")
     return pages
 
