@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from sidecar.model import Decision, Segment
 
 _WORD = re.compile(r"\w+")
+_SENTENCE_END = re.compile("[.!?\\n\u3002\uff01\uff1f]")
+# A sentence without an end is cut so far from the finding.
+_SENTENCE_LENGTH = 200
 # So many words of a system prompt are remembered; longer ones are documents rather than instructions.
 _WORDS_KEPT = 20_000
 # System prompts are the same from request to request: so many are kept, ready to compare with.
@@ -63,11 +66,7 @@ class Recall:
         if self._settings.prompt_words:
             watches = self._prompts([item.text for item in segments if item.target == "request.system"])
         if self._settings.echo_words:
-            echoes = [
-                finding.segment.text[finding.start : finding.end]
-                for finding in decision.findings
-                if finding.family in ATTACK_FAMILIES
-            ]
+            echoes = [_sentence(finding) for finding in decision.findings if finding.family in ATTACK_FAMILIES]
             if echoes:
                 watches = (*watches, SayingAgain(echoes, self._settings.echo_words, family="echo"))
         return Lookout(watches) if watches else NOTHING
@@ -86,6 +85,15 @@ class Recall:
             if len(self._known) > _PROMPTS_KEPT:
                 self._known.popitem(last=False)
         return known
+
+
+def _sentence(finding: Finding) -> str:
+    """Return the sentence around a finding: rules name the few words that give an injection away, not all of it."""
+    text, start, end = finding.segment.text, finding.start, finding.end
+    before = [found.end() for found in _SENTENCE_END.finditer(text, max(0, start - _SENTENCE_LENGTH), start)]
+    after = _SENTENCE_END.search(text, end, end + _SENTENCE_LENGTH)
+    begin = before[-1] if before else max(0, start - _SENTENCE_LENGTH)
+    return text[begin : after.start() if after else end + _SENTENCE_LENGTH]
 
 
 class SayingAgain:
