@@ -68,6 +68,7 @@ class PresidioRecognizer:
             nlp_engine=self._nlp,
             supported_languages=[language],
             default_score_threshold=settings.score_threshold,
+            context_aware_enhancer=presidio.enhancer,
         )
 
     def find(self, text: str, fired: Sequence[int]) -> list[Found]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sidecar.core.checks import CHECKS
+from sidecar.core.reach import Window, search, windows
 from sidecar.model import Finding, Pattern, Rule, Segment, Verdict, View
 
 if TYPE_CHECKING:
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 # A message with more findings than this says nothing new; what is left of it is refused as `limits.exceeded`.
 FINDINGS_LIMIT = 1000
-# Each expression that is looked for again costs the length of the view. The costliest benign text of the corpora needs
-# 114 times its length, an attack 178 times; a text that fires every rule, 4,700 times.
-SEARCHES_LIMIT = 200
-SEARCH_BASE = 4_000_000
-# Some ten seconds on a slow core.
-SEARCH_LIMIT = 200_000_000
+# What second looks may search, in code points, counted anew for each expression and view. Of the corpora, a benign text
+# needs 18 times its length and an attack 26 times; 200 KB of source code in one text 81 times; a text that fires every
+# rule, 1,200 times.
+SEARCHES_LIMIT = 128
+SEARCH_BASE = 1_000_000
+# Some seconds on a slow core.
+SEARCH_LIMIT = 100_000_000
 # In answers, `also` counts up to so many code points before a match: streams keep no more of what has left.
 ALSO_REACH = 128
 # The rule named where a text is disguised more deeply, or decodes to more, than is undone; under the failure policy.
@@ -114,8 +116,8 @@ class Allowance:
 
     @classmethod
     def of(cls, hits: Sequence[Hits]) -> Allowance:
-        """Return the allowance of a message, by the length of what was scanned of it."""
-        length = sum(len(hit.view.text) for hit in hits)
+        """Return the allowance of a message, by the length of its texts."""
+        length = sum({id(hit.view.segment): len(hit.view.segment.text) for hit in hits}.values())
         return cls(min(SEARCH_BASE + SEARCHES_LIMIT * length, SEARCH_LIMIT))
 
     @property
@@ -137,6 +139,7 @@ class Allowance:
 def _confirm_rules(hit: Hits, plan: Plan, allowance: Allowance) -> Iterator[Finding]:
     fired = frozenset(hit.gates)
     seen: set[int] = set()
+    lowered = ""
     for gate in hit.gates:
         for candidate in plan.candidates.get(gate, ()):
             if id(candidate) in seen:
@@ -145,22 +148,42 @@ def _confirm_rules(hit: Hits, plan: Plan, allowance: Allowance) -> Iterator[Find
             if candidate.rule.transforms.issuperset(hit.view.chain) and (
                 not candidate.also or not candidate.also.isdisjoint(fired)
             ):
-                if not allowance.search(len(hit.view.text)):
+                lowered = lowered or hit.view.text.lower()
+                within = _within(candidate.pattern, hit.view, lowered)
+                if not allowance.search(sum(end - start for start, end in within)):
                     return
-                for finding in match(candidate.rule, candidate.pattern, hit.view):
+                for finding in match(candidate.rule, candidate.pattern, hit.view, within):
                     if not allowance.report():
                         return
                     yield finding
 
 
-def match(rule: Rule, pattern: Pattern, view: View) -> Iterator[Finding]:
-    """Look for one alternative of a rule in a view, whatever the gates said."""
-    # The text itself is searched from where new text begins; other views are searched whole, and what is old dropped.
-    begin = view.segment.start if view.locate is None else 0
+def _begin(view: View) -> int:
+    """Return from where a view is searched: the text itself from where new text begins, other views whole."""
+    return view.segment.start if view.locate is None else 0
+
+
+def _within(pattern: Pattern, view: View, lowered: str) -> Sequence[Window]:
+    """Return the parts of a view in which a pattern can match."""
+    if pattern.regex is None:
+        return ((_begin(view), len(view.text)),)
+    return windows(pattern.regex, view.text, lowered, _begin(view))
+
+
+def match(rule: Rule, pattern: Pattern, view: View, within: Sequence[Window] | None = None) -> Iterator[Finding]:
+    """Look for one alternative of a rule in a view, whatever the gates said.
+
+    Args:
+        rule: whose pattern it is.
+        pattern: the alternative.
+        view: where to look; what it finds in text that is not new is dropped.
+        within: the only parts that can hold a match; None for the whole view, which finds the same.
+    """
     if pattern.regex:
-        spans = _regex_spans(pattern.regex, rule, view.text, begin)
+        everywhere = ((_begin(view), len(view.text)),)
+        spans = _regex_spans(pattern.regex, rule, view.text, everywhere if within is None else within)
     else:
-        spans = _keyword_spans(pattern, rule, view.text, begin)
+        spans = _keyword_spans(pattern, rule, view.text, _begin(view))
     also = pattern.also if view.segment.target.startswith("response.") else ()
     for start, end, around in spans:
         if also and not _stands_near(also, rule, view.text, around or (start, end)):
@@ -198,9 +221,9 @@ def _stands_near(words: Sequence[str], rule: Rule, text: str, span: tuple[int, i
 Span = tuple[int, int, tuple[int, int] | None]
 
 
-def _regex_spans(regex: re.Pattern[str], rule: Rule, text: str, begin: int) -> Iterator[Span]:
+def _regex_spans(regex: re.Pattern[str], rule: Rule, text: str, within: Sequence[Window]) -> Iterator[Span]:
     group: str | int = "secret" if "secret" in regex.groupindex else 0
-    for found in regex.finditer(text, begin):
+    for found in search(regex, text, within):
         if all(CHECKS[check.name](found[check.group] or "", check) for check in rule.confirm):
             yield *found.span(group), found.span() if group else None
 
