@@ -121,7 +121,7 @@ def _exchanged(gate: MeteredGate) -> Callable[[], None]:
             service="extproc",
             key_header="x-portcullis-key",
             credentials=credentials,
-            on_usage=lambda _usage, _warned: None,
+            on_usage=lambda _application, _usage, _warned: None,
             on_refusal=lambda _code: None,
         )
         faults = [entrance.receive(event) for event in events]

@@ -31,14 +31,23 @@ class Keeper:
 
     Args:
         path: of the perimeter file.
-        metrics: count tokens and money.
+        metrics: count what goes without Redis.
         refused: told the code of each refusal.
+        used: told the application, what an answer used, what that cost, and whether a budget's soft threshold is reached.
 
     Raises:
         ConfigError: the file, or the key set that it names, cannot be used.
     """
 
-    def __init__(self, path: Path, metrics: Metrics, refused: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        metrics: Metrics,
+        *,
+        refused: Callable[[str], None],
+        used: Callable[[str, Usage, float, bool], None],
+    ) -> None:
+        self._used = used
         self._path = path
         self._metrics = metrics
         self._document = _read(path)
@@ -47,7 +56,6 @@ class Keeper:
         metrics.before_render(self._look)
         self._failures = 0
         self.guard = Guard(self._gate, self._document.key_header, self._count, refused, ALL_DECODERS)
-        self._count_tokens = {kind: metrics.tokens.labels(kind).inc for kind in ("prompt", "completion")}
 
     def reload(self) -> None:
         """Read the file again: keys that are gone are refused from now on, what was used stays used.
@@ -81,12 +89,8 @@ class Keeper:
             self._metrics.quota_failures.inc(failures - self._failures)
             self._failures = failures
 
-    def _count(self, usage: Usage, is_warned: bool) -> None:
-        self._count_tokens["prompt"](usage.prompt_tokens)
-        self._count_tokens["completion"](usage.completion_tokens)
-        self._metrics.cost.inc(price(self._document, usage))
-        if is_warned:
-            self._metrics.budget_warnings.inc()
+    def _count(self, application: str, usage: Usage, is_warned: bool) -> None:
+        self._used(application, usage, price(self._document, usage), is_warned)
 
 
 def names_sockets(path: Path) -> bool:

@@ -151,7 +151,9 @@ def _methods(
 def _open_perimeter(settings: Settings, instruments: Instruments) -> PerimeterKeeper | None:
     if settings.perimeter is None:
         return None
-    return PerimeterKeeper(settings.perimeter, instruments.metrics, instruments.recorder.refused)
+    return PerimeterKeeper(
+        settings.perimeter, instruments.metrics, refused=instruments.recorder.refused, used=instruments.recorder.used
+    )
 
 
 def _open_store(delivery: Delivery) -> Store:

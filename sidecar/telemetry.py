@@ -126,6 +126,7 @@ class Metrics:
         self.observe_stage: dict[str, Callable[[float], None]] = {
             stage: self.stage_seconds.labels(stage).observe for stage in STAGES
         }
+        self._count_prompt, self._count_completion = (self.tokens.labels(kind).inc for kind in ("prompt", "completion"))
         self._dropped = 0
         # What is counted elsewhere comes in when somebody looks.
         self._before_render: list[Callable[[], None]] = []
@@ -163,6 +164,21 @@ class Metrics:
             self.failures.labels(decision.reason, policy).inc()
         else:
             self.refusals.labels(decision.reason).inc()
+
+    def count_usage(self, prompt: int, completion: int, money: float, *, is_warned: bool) -> None:
+        """Count what an answer used.
+
+        Args:
+            prompt: tokens.
+            completion: tokens.
+            money: by the price table.
+            is_warned: whether a budget's soft threshold is reached.
+        """
+        self._count_prompt(prompt)
+        self._count_completion(completion)
+        self.cost.inc(money)
+        if is_warned:
+            self.budget_warnings.inc()
 
     def set_audit(self, *, waiting: int, dropped: int, is_healthy: bool) -> None:
         """Say how the audit log is.

@@ -135,7 +135,7 @@ def test_check_is_weighed(served):
 def test_file_that_is_not_there(tmp_path):
     """A start without the file that was asked for is refused."""
     with pytest.raises(ConfigError, match="no such perimeter file"):
-        Keeper(tmp_path / "none.yaml", Metrics(), str)
+        Keeper(tmp_path / "none.yaml", Metrics(), refused=str, used=print)
 
 
 def test_first_price_that_matches_counts():

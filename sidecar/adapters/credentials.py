@@ -27,14 +27,14 @@ class Guard(msgspec.Struct, frozen=True):
     Args:
         gatekeeper: admits, weighs, charges.
         key_header: the metadata key, and HTTP header, that holds an API key.
-        on_usage: told what each answer used and whether a budget's soft threshold is reached.
+        on_usage: told the application, what each answer used and whether a budget's soft threshold is reached.
         refused: told the code of each refusal.
         decoders: undo content codings, by their names.
     """
 
     gatekeeper: Gatekeeper
     key_header: str
-    on_usage: Callable[[Usage, bool], None]
+    on_usage: Callable[[str, Usage, bool], None]
     refused: Callable[[str], None]
     decoders: Mapping[str, Decoder]
 

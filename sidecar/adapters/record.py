@@ -11,6 +11,7 @@ from typing import Protocol
 from sidecar.core.audit import Record
 from sidecar.core.audit_encoding import Passed, stamp
 from sidecar.core.filter import Occasion
+from sidecar.core.gatekeeper import Usage
 from sidecar.core.stages import Mark, unmarked
 from sidecar.errors import EngineError
 from sidecar.model import Decision, Verdict
@@ -27,8 +28,8 @@ class AuditSink(Protocol):
 
     dropped: int
 
-    def tally(self, reason: str) -> None:
-        """Count a request that was refused before anything was decided about it."""
+    def tally(self, event: str, counts: Mapping[str, float]) -> None:
+        """Add to what is summed up."""
         ...
 
     def write(self, record: Passed | Record) -> None:
@@ -103,7 +104,18 @@ class Recorder:
         """Count a request that was turned away before anything was decided about it; `reason` is of a closed set."""
         self._metrics.refusals.labels(reason).inc()
         if self._audit is not None:
-            self._audit.tally(reason)
+            self._audit.tally("turned_away", {reason: 1})
+
+    def used(self, application: str, usage: Usage, money: float, is_warned: bool) -> None:
+        """Count what an answer used, by application; `is_warned`: beyond the soft threshold of a budget."""
+        self._metrics.count_usage(usage.prompt_tokens, usage.completion_tokens, money, is_warned=is_warned)
+        if self._audit is not None:
+            facts = {"prompt": usage.prompt_tokens, "completion": usage.completion_tokens, "money": money}
+            counts = {f"{application} {kind}": amount for kind, amount in facts.items() if amount}
+            if is_warned:
+                counts[f"{application} warned"] = 1
+            if counts:
+                self._audit.tally("usage", counts)
 
     def report_gap(self, status: str, reason: str) -> None:
         """Count a text that a recognizer did not read."""

@@ -6,8 +6,8 @@ import errno
 import os
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
@@ -24,6 +24,8 @@ QUEUE_LIMIT = 65_536
 # Records written in one go; as many wake the writer before its pause is over.
 _BATCH = 512
 _PAUSE_SECONDS = 0.05
+# What is summed up is written so often.
+_TALLY_SECONDS = 10.0
 # A log that is being closed tries for so long to write to a disk that refuses.
 _LAST_SECONDS = 5.0
 
@@ -81,7 +83,7 @@ class AuditLog:
         # Appending is atomic and wakes nobody: a queue that notifies costs more than the record.
         self._waiting: deque[Queued] = deque()
         self._wake = threading.Event()
-        self._turned_away: Counter[str] = Counter()
+        self._tallies: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._tallying = threading.Lock()
         self._failed = threading.Event()
         self._is_closed = False
@@ -128,10 +130,15 @@ class AuditLog:
         if length == _BATCH:
             self._wake.set()
 
-    def tally(self, reason: str) -> None:
-        """Count a request that was turned away; one entry an interval says how many, as a flood must not fill the disk."""
+    def tally(self, event: str, counts: Mapping[str, float]) -> None:
+        """Add to what one entry in ten seconds sums up: a flood must not fill the disk.
+
+        Args:
+            event: `turned_away` or `usage`.
+            counts: by reason; by application and kind.
+        """
         with self._tallying:
-            self._turned_away[reason] += 1
+            self._tallies[event].update(counts)  # Counter adds up money, too
 
     def note(self, event: str, **detail: str) -> None:
         """Take a change of the filter itself; there is always room, as changes are rare and must not be lost."""
@@ -149,14 +156,15 @@ class AuditLog:
 
     def _run(self) -> None:
         told = 0
-        sealed = time.monotonic()
+        sealed = tallied = time.monotonic()
         while True:
             batch, is_last = self._take()
             if self.dropped > told:
                 batch.append(Change(now(), "dropped", {"records": str(self.dropped - told)}))
                 told = self.dropped
-            if self._turned_away:
-                batch.append(self._tallied())
+            if is_last or time.monotonic() - tallied >= _TALLY_SECONDS:
+                batch += self._summed_up()
+                tallied = time.monotonic()
             due = time.monotonic() - sealed >= self._settings.interval and bool(batch or self._unsealed)
             if batch or due:
                 self._write_until_done(batch, seal=due or is_last)
@@ -164,10 +172,13 @@ class AuditLog:
             if is_last:
                 return
 
-    def _tallied(self) -> Change:
+    def _summed_up(self) -> list[Change]:
         with self._tallying:
-            counted, self._turned_away = self._turned_away, Counter()
-        return Change(now(), "turned_away", {reason: str(times) for reason, times in sorted(counted.items())})
+            tallies, self._tallies = self._tallies, defaultdict(Counter)
+        return [
+            Change(now(), event, {name: f"{amount:.10g}" for name, amount in sorted(counts.items())})
+            for event, counts in sorted(tallies.items())
+        ]
 
     def _take(self) -> tuple[list[Queued], bool]:
         """Wait for entries, not for long; the second value says that nothing comes after them."""

@@ -42,7 +42,7 @@ REQUIREMENTS = (
     ),
     Requirement("OWASP LLM Top 10 2025", "LLM02", "Sensitive information is kept in", "Masked entities"),
     Requirement("OWASP LLM Top 10 2025", "LLM05", "Output is checked before it is used", "OWASP categories"),
-    Requirement("OWASP LLM Top 10 2025", "LLM10", "Consumption is bounded", "Turned away"),
+    Requirement("OWASP LLM Top 10 2025", "LLM10", "Consumption is bounded", "Usage and budgets"),
 )
 
 # The names of the categories in both lists; the codes alone mean other things in other years.

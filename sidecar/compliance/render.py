@@ -17,6 +17,7 @@ _VERDICTS = ("allow", "flag", "mask", "block")
 _COLOURS = {"allow": "#4c8f5b", "flag": "#c9a227", "mask": "#2f7f9e", "block": "#b3261e"}
 # Bars that fit a page; the tables hold the rest.
 _BARS = 12
+_SPENT = ("prompt tokens", "completion tokens", "money", "answers beyond a soft threshold")
 # Dates under the columns; more would run into each other.
 _DATES = 12
 # Longer tables are folded away beneath their chart.
@@ -50,6 +51,16 @@ def _tables(summary: Summary) -> list[Table]:
     categories: list[Sequence[str]] = [
         (_category(tag), OWASP.get(tag, ""), f"{count:,}") for tag, count in sorted(summary.categories.items())
     ]
+    usage: list[Sequence[str]] = [
+        (
+            name or "(not named)",
+            f"{item.prompt:,.0f}",
+            f"{item.completion:,.0f}",
+            f"{item.money:,.2f}",
+            f"{item.warned:,.0f}",
+        )
+        for name, item in sorted(summary.usage.items())
+    ]
     gaps: list[Sequence[str]] = [
         ("records dropped", f"{summary.dropped:,}"),
         *(("fault", fault) for fault in summary.faults),
@@ -64,6 +75,7 @@ def _tables(summary: Summary) -> list[Table]:
         ("OWASP categories", ("category", "name", "messages blocked or masked"), categories),
         ("Rule changes", ("time", "event", "facts"), changes),
         ("Rules in force", ("revision", "decisions"), counted(summary.revisions)),
+        ("Usage and budgets", ("application", *_SPENT), usage),
         ("Turned away", ("reason", "requests"), counted(summary.turned_away)),
         ("Incidents", ("code", "messages"), counted(summary.incidents)),
         ("Integrity and gaps", ("what", "where or how many"), gaps),
@@ -173,7 +185,9 @@ _STYLE = (
 
 def _html_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     rows = list(rows)
-    numeric = [all(row[index].replace(",", "").isdigit() for row in rows) for index in range(len(columns))]
+    numeric = [
+        all(row[index].replace(",", "").replace(".", "", 1).isdigit() for row in rows) for index in range(len(columns))
+    ]
     kinds = [" class=number" if is_number else "" for is_number in numeric]
     head = "".join(f"<th{kind}>{escape(column)}</th>" for kind, column in zip(kinds, columns, strict=True))
     body = "".join(

@@ -25,6 +25,15 @@ class Day(msgspec.Struct):
     block: int = 0
 
 
+class Spent(msgspec.Struct):
+    """What an application used: tokens, money by the price table, and answers beyond the soft threshold of a budget."""
+
+    prompt: float = 0
+    completion: float = 0
+    money: float = 0
+    warned: float = 0
+
+
 class Summary(msgspec.Struct):
     """What happened in a time.
 
@@ -40,6 +49,7 @@ class Summary(msgspec.Struct):
         revisions: decisions by the revision of the rules.
         changes: starts, reloads, promotions, rollbacks, with their time and facts.
         incidents: our own failures by code.
+        usage: tokens and money by application, and how many answers came beyond a budget's soft threshold.
         turned_away: requests that the perimeter, a quota or load turned away, by reason.
         dropped: records that the log could not take.
         faults: what `audit verify` found.
@@ -58,6 +68,7 @@ class Summary(msgspec.Struct):
     changes: list[Change] = []
     incidents: dict[str, int] = {}
     turned_away: dict[str, int] = {}
+    usage: dict[str, Spent] = {}
     dropped: int = 0
     faults: list[str] = []
     slowest_micros: int = 0
@@ -98,6 +109,8 @@ def summarise(
             _add(summary, counts, entry, tags)
         elif isinstance(entry, Change) and entry.event == "turned_away":
             counts["turned_away"].update({reason: int(times) for reason, times in entry.detail.items()})
+        elif isinstance(entry, Change) and entry.event == "usage":
+            _add_usage(summary, entry)
         elif isinstance(entry, Change):
             summary.changes.append(entry)
             summary.dropped += int(entry.detail.get("records", 0)) if entry.event == "dropped" else 0
@@ -131,6 +144,13 @@ def _add(
         counts["categories"].update(found)
     if record.reason in _INCIDENTS:
         counts["incidents"][record.reason] += 1
+
+
+def _add_usage(summary: Summary, change: Change) -> None:
+    for name, amount in change.detail.items():
+        application, _, kind = name.rpartition(" ")
+        spent = summary.usage.setdefault(application, Spent())
+        setattr(spent, kind, getattr(spent, kind) + float(amount))
 
 
 def _with_quiet_days(days: Mapping[str, Day]) -> dict[str, Day]:

@@ -23,7 +23,7 @@ class Entrance:
         service: the gRPC service that the exchange came through.
         key_header: the header that holds an API key.
         credentials: what the connection itself shows; headers add to it.
-        on_usage: told what each answer used and whether a budget's soft threshold is reached.
+        on_usage: told the application, what each answer used and whether a budget's soft threshold is reached.
         on_refusal: told the code of a refusal.
         decoders: undo content codings, by their names.
     """
@@ -35,7 +35,7 @@ class Entrance:
         service: str,
         key_header: str,
         credentials: Credentials,
-        on_usage: Callable[[Usage, bool], None],
+        on_usage: Callable[[str, Usage, bool], None],
         on_refusal: Callable[[str], None],
         decoders: Mapping[str, Decoder] = DECODERS,
     ) -> None:
@@ -76,7 +76,7 @@ class Entrance:
             return
         if self._meter is not None:
             usage = self._meter.finish()
-            self._on_usage(usage, self._gatekeeper.charge(admission, usage))
+            self._on_usage(admission.grant.application, usage, self._gatekeeper.charge(admission, usage))
         self._gatekeeper.leave(admission)
 
     def _admit(self, event: HeadersEvent) -> Fault | None:

@@ -190,3 +190,17 @@ def test_workers_that_start_together_share_one_key(tmp_path):
 
     assert {one.key for one in signers} == {key_id(public)}
     assert sorted(item.name for item in path.parent.iterdir()) == ["audit.pem", "audit.pub"]
+
+
+def test_tallies_are_summed_up(tmp_path, signer):
+    """One entry for each kind, with the sums, at the latest when the log is closed; the chain holds."""
+    log = AuditLog(settings(tmp_path), signer)
+    for _ in range(1000):
+        log.tally("turned_away", {"rate_limited": 1})
+        log.tally("usage", {"shop money": 0.001, "shop prompt": 5})
+    log.close()
+    text = b"".join(path.read_bytes() for path in log_files(tmp_path / "log", "audit"))
+
+    assert text.count(b'"event":"turned_away","detail":{"rate_limited":"1000"}') == 1
+    assert text.count(b'"event":"usage","detail":{"shop money":"1","shop prompt":"5000"}') == 1
+    assert faults(tmp_path) == []

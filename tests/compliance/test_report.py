@@ -94,3 +94,14 @@ def test_dates_do_not_run_into_each_other(days):
 
     assert 1 <= len(places) <= 12
     assert all(after - before >= 60 for before, after in pairwise(places))
+
+
+def test_usage_is_added_up_by_application():
+    """Tokens, money and warnings, over all entries; names may hold spaces."""
+    used = {"the shop prompt": "20", "the shop completion": "10", "the shop money": "0.125", "desk warned": "1"}
+    entries = [Change(f"2026-11-0{day}T00:00:00+00:00", "usage", used) for day in (1, 2)]
+    summary = summarise(entries, begin=BEGIN, end=END, tags={})
+    shop = summary.usage["the shop"]
+
+    assert (shop.prompt, shop.completion, shop.money, summary.usage["desk"].warned) == (40, 20, 0.25, 2)
+    assert "| the shop | 40 | 20 | 0.25 | 0 |" in render(summary, "md")

@@ -22,7 +22,7 @@ def entrance(*models):
         keys={"key": "shop"},
         identities={},
         subjects={},
-        uids={},
+        sockets={},
         tokens=None,
         anonymous="shop",
     )
@@ -32,7 +32,7 @@ def entrance(*models):
         service="filter",
         key_header="x-portcullis-key",
         credentials=Credentials(),
-        on_usage=lambda usage, warned: None,
+        on_usage=lambda application, usage, warned: None,
         on_refusal=lambda code: None,
         decoders=ALL_DECODERS,
     )
