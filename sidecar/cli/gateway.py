@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
 from sidecar.app import load_snapshot
 from sidecar.cli.delivery_options import delivery_of, delivery_options
 from sidecar.cli.serve import read_admin, read_tls
+from sidecar.cli.watching_options import watching_of, watching_options
 from sidecar.forwarding import load_forwarding
 from sidecar.gateway.run import DEMO, Gateway, Settings, run, run_until
 from sidecar.hosts.logs import FORMATS, begin
-from sidecar.settings import Delivery, Options, Watching
+from sidecar.settings import Delivery, Options
 from sidecar.settings import Settings as Served
 from sidecar.supervise import filter_workers, remembering
 
@@ -43,22 +44,7 @@ from sidecar.supervise import filter_workers, remembering
 @click.option(
     "--workers", type=click.IntRange(1, 1024), metavar="N", help="Filter processes; one each core if left out."
 )
-@click.option(
-    "--perimeter",
-    type=click.Path(path_type=Path, exists=True),
-    metavar="FILE",
-    help="Who may call, from where, for what and how much; without it callers are believed.",
-)
-@click.option(
-    "--audit", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the audit log; none if left out."
-)
-@click.option(
-    "--audit-when-full",
-    type=click.Choice(["block", "drop"]),
-    default="block",
-    show_default=True,
-    help="When the log cannot be written: refuse messages, or drop records and count them.",
-)
+@watching_options
 @click.option("--admin", default="off", show_default=True, metavar="ADDR", help="Metrics and health; `off` for none.")
 @click.option(
     "--tls",
@@ -73,24 +59,6 @@ from sidecar.supervise import filter_workers, remembering
 @click.option(
     "--log-format", type=click.Choice(FORMATS), default="text", show_default=True, help="Of the workers' logs."
 )
-@click.option(
-    "--quarantine",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Keep blocked messages, sealed to --quarantine-key; none are kept if left out.",
-)
-@click.option(
-    "--quarantine-key",
-    type=click.Path(path_type=Path, exists=True),
-    metavar="FILE",
-    help="Public key of those who may read them (`sidecar audit keygen`).",
-)
-@click.option(
-    "--otlp",
-    default="",
-    metavar="URL",
-    help="OTLP receiver of traces and metrics; default: OTEL_EXPORTER_OTLP_ENDPOINT.",
-)
 @click.option("--concurrency", type=click.IntRange(1), help="Envoy's worker threads; default: one each core.")
 def gateway(
     *,
@@ -103,17 +71,12 @@ def gateway(
     host: str,
     workers: int | None,
     perimeter: Path | None,
-    audit: Path | None,
-    audit_when_full: Literal["block", "drop"],
     admin: str,
     tls: tuple[Path, Path] | None,
     client_ca: Path | None,
     log_format: str,
-    otlp: str,
-    quarantine: Path | None,
-    quarantine_key: Path | None,
     concurrency: int | None,
-    **delivery: Any,
+    **shared: Any,
 ) -> None:
     """Start Envoy with the filter in front of an upstream: one command, one secured HTTP address.
 
@@ -144,7 +107,7 @@ def gateway(
         served = Served(
             options,
             routes=upstreams,
-            watching=Watching(audit, audit_when_full, otlp, quarantine, quarantine_key),
+            watching=watching_of(shared),
             perimeter=perimeter,
             delivery=arriving,
         )
@@ -164,7 +127,7 @@ def gateway(
             await run_until(stop, running)
             click.secho("\nstopping …", dim=True)
 
-    with remembering(delivery_of(delivery)) as arriving:
+    with remembering(delivery_of(shared)) as arriving:
         asyncio.run(main(arriving))
 
 

@@ -6,17 +6,18 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
 from sidecar.adapters.extproc_settings import read_settings
 from sidecar.cli.delivery_options import delivery_of, delivery_options
+from sidecar.cli.watching_options import watching_of, watching_options
 from sidecar.config import find_policy
 from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, limits_for, parse_address
 from sidecar.hosts.logs import FORMATS, begin, say
 from sidecar.rules.policy import read_policy
-from sidecar.settings import Options, Settings, Watching
+from sidecar.settings import Options, Settings
 from sidecar.supervise import serve as run
 
 
@@ -68,46 +69,13 @@ from sidecar.supervise import serve as run
 @click.option(
     "--admin", default="127.0.0.1:9464", show_default=True, metavar="ADDR", help="Metrics and health; `off` for none."
 )
-@click.option(
-    "--perimeter",
-    type=click.Path(path_type=Path, exists=True),
-    metavar="FILE",
-    help="Who may call, from where, for what and how much; without it callers are believed.",
-)
-@click.option(
-    "--audit", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the audit log; none if left out."
-)
-@click.option(
-    "--audit-when-full",
-    type=click.Choice(["block", "drop"]),
-    default="block",
-    show_default=True,
-    help="When the log cannot be written: refuse messages, or drop records and count them.",
-)
+@watching_options
 @click.option(
     "--log-format",
     type=click.Choice(FORMATS),
     default="text",
     show_default=True,
     help="Lines for people, or JSON lines.",
-)
-@click.option(
-    "--quarantine",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Keep blocked messages, sealed to --quarantine-key; none are kept if left out.",
-)
-@click.option(
-    "--quarantine-key",
-    type=click.Path(path_type=Path, exists=True),
-    metavar="FILE",
-    help="Public key of those who may read them (`sidecar audit keygen`).",
-)
-@click.option(
-    "--otlp",
-    default="",
-    metavar="URL",
-    help="OTLP receiver of traces and metrics; default: OTEL_EXPORTER_OTLP_ENDPOINT.",
 )
 @click.option(
     "--ext-proc",
@@ -130,14 +98,9 @@ def serve(
     client_ca: Path | None,
     admin: str,
     perimeter: Path | None,
-    audit: Path | None,
-    audit_when_full: Literal["block", "drop"],
     log_format: str,
-    otlp: str,
-    quarantine: Path | None,
-    quarantine_key: Path | None,
     ext_proc: tuple[str, ...],
-    **delivery: Any,
+    **shared: Any,
 ) -> None:
     """Serve the gRPC API, Envoy's ext_proc included.
 
@@ -165,10 +128,10 @@ def serve(
         Options(rules=rules, policy=_absolute(policy)),
         upstream,
         upstreams,
-        watching=Watching(audit, audit_when_full, otlp, quarantine, quarantine_key),
+        watching=watching_of(shared),
         perimeter=perimeter,
         ext_proc=read_settings(ext_proc),
-        delivery=delivery_of(delivery, push=rules_push),
+        delivery=delivery_of(shared, push=rules_push),
     )
     count = workers or _default_workers(listen)
     running = run(settings, listen, host=host, workers=count, pin=pin, say=say, admin=read_admin(admin))
