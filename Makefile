@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: dev demo gateway check fix test long proto bench results rules clean
+.PHONY: dev demo gateway check fix test long chaos canary soak fuzz proto bench results rules clean
 
 dev: $(STAMP)
 
@@ -32,6 +32,25 @@ test: dev
 
 long: dev
 	$(BIN)/python -m pytest -m 'slow or chaos or corpora' --timeout 3600
+
+chaos: dev
+	$(BIN)/python -m pytest -m chaos tests/chaos --timeout 3600
+
+canary: dev
+	$(BIN)/python -m benchmarks.canary
+
+MINUTES ?= 60
+HOST ?= envoy
+soak: dev
+	$(BIN)/python -m tests.chaos.soak --minutes $(MINUTES) --host $(HOST)
+
+INPUTS ?= 1000000
+FUZZ_SECONDS ?= 60
+fuzz: dev
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
+	$(BIN)/python -W ignore -m tests.fuzz.run --inputs $(INPUTS)
+	for target in extract sse normalised judged policy bundle ext_proc; do \
+	  $(BIN)/python -W ignore -m tests.fuzz.guided $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 proto: dev
 	$(BIN)/python proto/generate.py

@@ -58,10 +58,11 @@ def fuzz(name, count, seed):
     """Run one target; return crashes, slow inputs and the sorted times."""
     target, rng = TARGETS[name], random.Random(f"{seed}:{name}")
     pool = seeds()[name]
-    crashes, times = 0, []
+    crashes, times, worst = 0, [], 0.0
     for _ in range(count):
         data = mutate(rng, rng.choice(pool), pool)
-        began = time.perf_counter()
+        # The processor's time: a busy machine is no slow target.
+        began = time.process_time()
         signal.setitimer(signal.ITIMER_REAL, _HANG_SECONDS)
         try:
             target(data)
@@ -70,16 +71,24 @@ def fuzz(name, count, seed):
             _keep(name, data, error)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
+        if times[-1] >= max(worst, _SLOW_SECONDS / 10):
+            _save(f"slowest-{name}", data)
+        worst = max(worst, times[-1])
     return crashes, sorted(times)
 
 
 def _keep(name, data, error):
+    path = _save(f"{name}-{hashlib.sha256(data).hexdigest()[:12]}", data)
+    print(f"{path}: {type(error).__name__}: {str(error)[:200]}", flush=True)
+
+
+def _save(name, data):
     folder = Path("out/fuzz")
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:12]}"
+    path = folder / name
     path.write_bytes(data)
-    print(f"{path}: {type(error).__name__}: {str(error)[:200]}", flush=True)
+    return path
 
 
 def main():
