@@ -218,7 +218,7 @@ class _Walk:
                 if key not in VOCABULARY:
                     step = f"{path}/{jsontext.escape_pointer(key)}"
                     if len(key) > SHORT_KEY and star.target != DERIVED:
-                        self.segments.append(Segment(key, star.target or self.other, step + jsontext.KEY_MARK))
+                        self.segments.append(Segment(key, self.key_target(star, role), step + jsontext.KEY_MARK))
             kind = type(item)
             if kind is str:
                 if item:
@@ -283,6 +283,12 @@ class _Walk:
                 self.segments += inner
                 return
         self.segments.append(Segment(text, target, path))
+
+    def key_target(self, node: Node, role: str) -> str:
+        """Return what the name of an unknown member is: what its text would be."""
+        if node.target == ROLE:
+            return node.roles.get(role, self.other)
+        return self.other if node.target in ("", OPAQUE, MEDIA, SEALED) else node.target
 
     def number(self, value: float, node: Node, role: str, path: str, key: str) -> None:
         target = node.target

@@ -62,7 +62,6 @@ def wire_bodies(text):
             + _text(json.dumps({"a": text}))
             + "}}]",
         ),
-        "developer": f'{{"messages":[{{"role":"developer","content":{evil}}}]}}',
         "assistant before": f'{{"messages":[{{"role":"assistant","content":{evil}}},{{"role":"user","content":"go"}}]}}',
         "no role": f'{{"messages":[{{"content":{evil}}}]}}',
         "list of texts": f'{{"messages":[{evil}]}}',
@@ -81,7 +80,6 @@ def wire_bodies(text):
         "comment": _chat(evil).replace("{", "{/* x */", 1),
         "trailing comma": _chat(evil)[:-1] + ",}",
         "padding": _chat(evil, outer_before=f'"pad":{_text("lorem ipsum " * 2000)},'),
-        "JSON in a string": _chat(_text(_chat(evil))),
     }
     made = {name: (body.encode("utf-8", "surrogatepass"), "application/json") for name, body in plain.items()}
     base = _chat(evil)

@@ -1,7 +1,5 @@
 """Goal 4: attacks in every way of writing a body; none goes on where some parser of the upstream would find it."""
 
-import functools
-
 import pytest
 
 from sidecar import config
@@ -13,21 +11,22 @@ from sidecar.rules.samples import expand
 from tests.chaos.bodies import readings, wire_bodies
 
 
-@functools.cache
+# Rules say for which texts they are; the oracle may insist on what is blocked wherever it stands. A developer's message is
+# the operator's own, and is left out.
+_PLACES = ("user", "assistant", "tool_result", "tool_call", "tool_definition", "metadata")
+
+
 def attacks(check, count):
-    """Texts that must be blocked wherever they stand: examples of the rules' own tests."""
+    """Examples of the rules' own tests, alone and behind a greeting, that are blocked wherever they stand."""
     bundle = read_bundle(config.read_folder(config.shipped_rules()))
-    found = []
-    for document in bundle.documents:
-        for example in document.schema.tests.positive:
-            text = expand(example.text, 1)
-            # Rules judge each role by itself; what is blocked for all is what the oracle may insist on.
-            if "\n" not in text and all(
-                check.check_text(text, target).decision.verdict is Verdict.BLOCK
-                for target in ("request.user", "request.system", "request.tool_result", "request.assistant")
-            ):
-                found.append(text)
-    return found[:: max(1, len(found) // count)][:count]
+    examples = [expand(case.text, 1) for document in bundle.documents for case in document.schema.tests.positive]
+    texts = [text for text in examples if "\n" not in text]
+    blocked = [
+        text
+        for text in (*texts, *(f"Hello. {text}" for text in texts))
+        if all(check.check_text(text, f"request.{place}").decision.verdict is Verdict.BLOCK for place in _PLACES)
+    ]
+    return blocked[:: max(1, len(blocked) // count)][:count]
 
 
 def goes_on(snapshot, body, kind):
@@ -68,7 +67,7 @@ def test_attacks_in_every_body(snapshot):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_two_hundred_attacks_in_every_body(snapshot):
-    """200 attacks in 59 bodies: 0 where a first-wins or last-wins parser finds text that went on unjudged."""
+    """200 attacks in 57 bodies: 0 where a first-wins or last-wins parser finds text that went on unjudged."""
     count, tried, passed = check_all(snapshot, 200)
     print(f"{count} attacks, {tried} bodies, {len(passed)} passed")
 

@@ -8,6 +8,7 @@ import pytest
 from sidecar.core.extract import SEGMENT_LIMIT, extract
 from sidecar.core.schemas import FORMATS, JSON_REQUEST, TEXT_REQUEST, request_schema, response_schema
 from sidecar.errors import BodyTooLarge, InputError, MalformedBody
+from sidecar.model import TARGETS
 from tests.core.slow_extract import patterns, slow_extract
 
 
@@ -459,3 +460,11 @@ def test_unknown_media_type_is_refused(content_type):
     """A body that nobody here reads is an error for the policy to decide, never an empty list."""
     with pytest.raises(InputError):
         extract(b"%PDF-1.7", request_schema("/v1/files", content_type))
+
+
+def test_unknown_member_of_a_content_part_has_a_target():
+    """Found by a test of odd bodies: its name had the target `{role}`, which no policy knows, and the request failed with 500."""
+    body = b'{"messages":[{"role":"user","content":[{"type":"heard of by nobody","unknownmember":"hi"}]}]}'
+    targets = {segment.target for segment in extract(body, request_schema("/v1/chat/completions"))}
+
+    assert targets <= set(TARGETS)
