@@ -23,6 +23,8 @@ _LITERALS = 64
 _SHORTEST, _LONG_ENOUGH = 3, 5
 # Letters outside ASCII that `re` takes for ASCII ones where case does not matter, and `str.lower` does not.
 _KIN = re.compile("[\u0130\u0131\u017f\u212a]")
+# Flags of a part, `(?i:...)`: letters whose case matters here and not there are left alone.
+_SCOPED = re.compile(r"\(\?[a-zA-Z]*-?[a-zA-Z]+:")
 _REPEATS = (constants.MAX_REPEAT, constants.MIN_REPEAT, constants.POSSESSIVE_REPEAT)
 
 Window = tuple[int, int]
@@ -55,11 +57,11 @@ def windows(regex: re.Pattern[str], text: str, lowered: str, begin: int) -> list
     if reach is None or (caseless and (len(lowered) != len(text) or (not text.isascii() and _KIN.search(text)))):
         return [(begin, len(text))]
     found: list[Window] = []
-    for start, end in _places(lowered if caseless else text, reach.literals, begin):
-        first, last = max(begin, end - reach.widest), min(len(text), start + reach.widest + _LOOK_AHEAD)
+    for start in _places(lowered if caseless else text, reach.literals, begin):
+        first, last = max(begin, start - reach.widest), min(len(text), start + reach.widest + _LOOK_AHEAD)
         if found and first <= found[-1][1]:
             found[-1] = (found[-1][0], max(last, found[-1][1]))
-        elif first < last:
+        else:
             found.append((first, last))
     return found
 
@@ -70,13 +72,13 @@ def search(regex: re.Pattern[str], text: str, within: Sequence[Window]) -> Itera
         yield from regex.finditer(text, first, last)
 
 
-def _places(text: str, literals: Sequence[str], begin: int) -> list[Window]:
-    """Return where literals stand, in order of their beginnings."""
-    places: list[Window] = []
+def _places(text: str, literals: Sequence[str], begin: int) -> list[int]:
+    """Return where literals begin, in order."""
+    places: list[int] = []
     for literal in literals:
         start = text.find(literal, begin)
         while start >= 0:
-            places.append((start, start + len(literal)))
+            places.append(start)
             start = text.find(literal, start + 1)
     places.sort()
     return places
@@ -85,6 +87,8 @@ def _places(text: str, literals: Sequence[str], begin: int) -> list[Window]:
 @lru_cache(maxsize=1 << 14)
 def reach_of(regex: re.Pattern[str]) -> Reach | None:
     """Return what is known of every match of an expression; None where that is too little."""
+    if _SCOPED.search(regex.pattern):
+        return None
     tree = parser.parse(regex.pattern, regex.flags)
     widest = int(tree.getwidth()[1])
     if widest > _WIDEST or _look_ahead(tree) >= _LOOK_AHEAD:

@@ -32,6 +32,7 @@ def everywhere(regex: re.Pattern[str], text: str, begin: int = 0) -> list[tuple[
         (r"ignore.*rules", None),
         (r"ignore(?=.{100})", None),
         (r"забудь", None),
+        (r"(?i:ignore) me", None),
     ],
 )
 def test_what_every_match_holds(expression: str, literals: tuple[str, ...] | None) -> None:
