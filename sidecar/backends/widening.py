@@ -13,6 +13,7 @@ import math
 import re
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -261,6 +262,7 @@ _CATEGORIES: dict[str, tuple[frozenset[int], frozenset[int], int]] = {
 }
 
 
+@cache
 def _literal(code: int) -> Chars:
     # A character outside ASCII may equal k, s or i when case is ignored.
     return _fold(frozenset({code})) if code < 128 else Chars(_FOLDING, HIGH, 4)

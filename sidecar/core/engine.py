@@ -58,7 +58,7 @@ class Lane(msgspec.Struct, frozen=True):
         form: reads from a request the form that its answer has to keep; None where that is not checked.
         sanitises: whether some texts are rewritten although nothing was found in them; worked out, not given.
         guarded: the directions in which anything is looked for; worked out, not given.
-        automatons: what could still become a match, by target, with what it was made of; filled as it is asked for.
+        automatons: what could still become a match, by direction, with what it was made of; filled as it is asked for.
     """
 
     plans: Mapping[str, Plan]

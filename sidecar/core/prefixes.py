@@ -79,8 +79,9 @@ class PrefixAutomaton:
         self._atoms: list[Matches] = []
         self._atom_of: dict[Any, int] = {}
         # For each place: atoms with the places they lead to, and places that are reached without a character.
-        self._edges: list[list[tuple[int, int]]] = []
-        self._jumps: list[list[int]] = []
+        # Tuples, since most of a hundred thousand places have one edge and no jump, and lists of them take three times as much.
+        self._edges: list[tuple[tuple[int, int], ...]] = []
+        self._jumps: list[tuple[int, ...]] = []
         self._closures: dict[int, tuple[tuple[int, int], ...]] = {}
         # Where patterns are complete, and from which places that is reached without a character.
         self._finals: set[int] = set()
@@ -231,8 +232,8 @@ class PrefixAutomaton:
     # Building
 
     def _place(self) -> int:
-        self._edges.append([])
-        self._jumps.append([])
+        self._edges.append(())
+        self._jumps.append(())
         return len(self._edges) - 1
 
     def _atom(self, key: Any, matches: Matches) -> int:
@@ -275,9 +276,9 @@ class PrefixAutomaton:
             # Whether it holds may depend on the next character, so one more is waited for; behind `$`, which also
             # stands before a last line end, two.
             waiting = self._place() if "END" in str(argument) else self._sink
-            self._edges[place].append((self._any, waiting))
+            self._edges[place] += ((self._any, waiting),)
             if waiting != self._sink:
-                self._edges[waiting].append((self._any, self._sink))
+                self._edges[waiting] += ((self._any, self._sink),)
             return place
         if operation in ("ASSERT", "ASSERT_NOT"):
             return self._look(argument, place)
@@ -294,15 +295,15 @@ class PrefixAutomaton:
         index = self._atom_of.get(key)
         if index is None:
             index = self._atom(key, matcher(operation, argument))
-        self._edges[place].append((index, after))
+        self._edges[place] += ((index, after),)
         return after
 
     def _either(self, branches: Sequence[list[Any]], place: int, *, at_start: bool) -> int:
         after = self._place()
         for branch in branches:
             begin = self._place()
-            self._jumps[place].append(begin)
-            self._jumps[self._sequence(branch, begin, at_start=at_start)].append(after)
+            self._jumps[place] += (begin,)
+            self._jumps[self._sequence(branch, begin, at_start=at_start)] += (after,)
         return after
 
     def _look(self, argument: tuple[int, Any], place: int) -> int:
@@ -310,9 +311,9 @@ class PrefixAutomaton:
         direction, inner = argument
         if direction > 0:
             begin = self._place()
-            self._jumps[place].append(begin)
+            self._jumps[place] += (begin,)
             end = self._sequence(list(inner), begin)
-            self._edges[end].append((self._any, self._sink))
+            self._edges[end] += ((self._any, self._sink),)
         return place
 
     def _repeat(self, argument: tuple[int, Any, Any], place: int, *, at_start: bool) -> int:
@@ -328,14 +329,14 @@ class PrefixAutomaton:
             place = self._sequence(inner, place, at_start=at_start)
         if endless:
             loop = self._place()
-            self._jumps[place].append(loop)
-            self._jumps[self._sequence(inner, loop)].append(loop)
+            self._jumps[place] += (loop,)
+            self._jumps[self._sequence(inner, loop)] += (loop,)
             return loop
         after = self._place()
-        self._jumps[place].append(after)
+        self._jumps[place] += (after,)
         for _ in range(int(high) - low):
             place = self._sequence(inner, place)
-            self._jumps[place].append(after)
+            self._jumps[place] += (after,)
         return after
 
 

@@ -71,16 +71,34 @@ class Judging:
 
 
 def prefixes_of(lane: Lane, target: str) -> PrefixAutomaton:
-    """Return the automaton for texts with one target; it is built once for each lane, and goes with it."""
+    """Return the automaton for texts with one target; it is built once for each lane, and goes with it.
+
+    All targets of a direction share one, of what any of them looks for: their rules differ in a few patterns, and three
+    automatons take three times the memory and the time to start. What is held back for another target's rule is a
+    word or two that goes on with the next piece.
+    """
+    direction = target.partition(".")[0]
     # Lanes of one exchange share this with the lane that they were made from; those of other rules do not.
-    known = lane.automatons.get(target)
+    known = lane.automatons.get(direction)
     if known is not None and known[0] is lane.plans and known[1] is lane.lookout:
         automaton = known[2]
     else:
-        shapes = [shape for watch in lane.lookout.watches if target in watch.targets for shape in watch.shapes]
-        automaton = _build(*patterns_of(lane.plans[target], shapes))
-        lane.automatons[target] = (lane.plans, lane.lookout, automaton)
+        plans = {name: plan for name, plan in lane.plans.items() if name.startswith(f"{direction}.")}
+        watches = [watch for watch in lane.lookout.watches if not watch.targets.isdisjoint(plans)]
+        shapes = [shape for watch in watches for shape in watch.shapes]
+        automaton = _build(*_all_of([patterns_of(plan, shapes) for plan in plans.values()]))
+        lane.automatons[direction] = (lane.plans, lane.lookout, automaton)
     return automaton if lane.pseudonyms is None else EagerAutomaton(automaton)
+
+
+Patterns = tuple[tuple[tuple[str, int], ...], tuple[str, ...], int]
+
+
+def _all_of(every: Sequence[Patterns]) -> Patterns:
+    """Return the patterns and literals of several plans, each once, and the largest width."""
+    patterns = dict.fromkeys(pattern for patterns, _, _ in every for pattern in patterns)
+    literals = dict.fromkeys(literal for _, literals, _ in every for literal in literals)
+    return tuple(patterns), tuple(literals), max(width for _, _, width in every)
 
 
 class EagerAutomaton(PrefixAutomaton):
@@ -100,7 +118,7 @@ class EagerAutomaton(PrefixAutomaton):
         live.matched = begin + len(text)
 
 
-def patterns_of(plan: Plan, shapes: Sequence[str] = ()) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...], int]:
+def patterns_of(plan: Plan, shapes: Sequence[str] = ()) -> Patterns:
     """Return what a plan's matches look like: expressions with flags, literals, and the width of the longest match.
 
     Args:
