@@ -46,7 +46,8 @@ def to_bytes(decision: Decision, *, id_: str = "", text: str = "", body: bytes =
             _CLEAN.clear()
         clean = _CLEAN[decision.revision] = to_response(decision).SerializeToString()
     # Fields may stand in any order: messages that are put one after the other are one message.
-    return clean + _string(_ID_TAG, id_) + _string(_DECISION_TAG, decision_id)
+    named = clean + _string(_DECISION_TAG, decision_id) if decision_id else clean
+    return named + _string(_ID_TAG, id_) if id_ else named
 
 
 def to_batch(responses: Iterable[bytes]) -> bytes:
@@ -66,7 +67,7 @@ _RESPONSE_TAG = _tag(pb.CheckBatchResponse.RESPONSES_FIELD_NUMBER)
 
 def _string(tag: bytes, text: str) -> bytes:
     data = text.encode()
-    return tag + _varint(len(data)) + data if data else b""
+    return tag + _varint(len(data)) + data
 
 
 def _varint(number: int) -> bytes:

@@ -34,17 +34,17 @@ class HyperscanScanner:
 
     def __init__(self, gates: Sequence[Gate], cache: Path | None = None, ids: Sequence[int] | None = None) -> None:
         require_trustworthy_engine()
-        self._database = _load_or_compile(gates, cache)
-        self._ids = ids
+        self._database = _load_or_compile(gates, cache, range(len(gates)) if ids is None else ids)
         self._local = threading.local()
 
     def scan(self, text: str) -> list[int]:
         """Return the ids of the gates that fire in `text`."""
-        return self.scan_bytes(encode(text))
-
-    def scan_bytes(self, data: bytes) -> list[int]:
-        """Return the ids of the gates that fire in a text given as valid UTF-8; others give undefined answers."""
         fired: list[int] = []
+        self.collect(encode(text), fired)
+        return fired
+
+    def collect(self, data: bytes, fired: list[int]) -> None:
+        """Append the ids of the gates that fire in a text given as valid UTF-8; others give undefined answers."""
         local = self._local
         try:
             scratch = local.scratch
@@ -54,8 +54,6 @@ class HyperscanScanner:
             self._database.scan(data, _on_match, context=fired, scratch=scratch)
         except hyperscan.HyperscanError as error:
             raise ScannerError(f"the scan failed: {type(error).__name__}") from None
-        ids = self._ids
-        return fired if ids is None or not fired else [ids[index] for index in fired]
 
 
 def _on_match(index: int, _start: int, _end: int, _flags: int, fired: list[int]) -> None:
@@ -101,11 +99,11 @@ def require_trustworthy_engine() -> None:
         )
 
 
-def _load_or_compile(gates: Sequence[Gate], cache: Path | None) -> hyperscan.Database:
+def _load_or_compile(gates: Sequence[Gate], cache: Path | None, ids: Sequence[int]) -> hyperscan.Database:
     if cache is None:
-        return _compile(gates)
+        return _compile(gates, ids)
     key = cache_key(cache)
-    content = hashlib.sha256(engine_version().encode() + msgspec.json.encode(gates)).hexdigest()
+    content = hashlib.sha256(engine_version().encode() + msgspec.json.encode([gates, list(ids)])).hexdigest()
     path = cache / f"{content}.hsdb"
     database = _load(path, key, content)
     if database is not None:
@@ -115,7 +113,7 @@ def _load_or_compile(gates: Sequence[Gate], cache: Path | None) -> hyperscan.Dat
         fcntl.flock(lock, fcntl.LOCK_EX)
         database = _load(path, key, content)
         if database is None:
-            database = _compile(gates)
+            database = _compile(gates, ids)
             write_sealed(path, key, content, hyperscan.dumpb(database))
     return database
 
@@ -137,12 +135,12 @@ def _deserialise(blob: bytes) -> hyperscan.Database:
     return database
 
 
-def _compile(gates: Sequence[Gate]) -> hyperscan.Database:
+def _compile(gates: Sequence[Gate], ids: Sequence[int]) -> hyperscan.Database:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     try:
         database.compile(
             expressions=[_expression(gate) for gate in gates],
-            ids=list(range(len(gates))),
+            ids=list(ids),
             elements=len(gates),
             flags=[_flags(gate) for gate in gates],
         )

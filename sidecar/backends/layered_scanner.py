@@ -78,19 +78,22 @@ class LayeredScanner:
         shapes = build([*ids["shape"], *range(len(gates), len(every))])
         self._always = [scanner for scanner in (shapes, build(ids["word"])) if scanner is not None]
         self._foreign = build(ids["foreign"])
-        self._layers = [build(ids[layer.name]) for layer in waiting]
+        self._layers = [scanner for layer in waiting if (scanner := build(ids[layer.name])) is not None]
 
     def scan(self, text: str) -> list[int]:
         """Return the indexes of the gates that fire in `text`."""
         data = encode(text)
-        fired = [index for scanner in self._always for index in scanner.scan_bytes(data)]
+        fired: list[int] = []
+        for scanner in self._always:
+            scanner.collect(data, fired)
         first = self._first_seen
         if fired and max(fired) >= first:
             waiting = [self._layers[index - first] for index in fired if index >= first]
             fired = [index for index in fired if index < first]
-            fired += [index for layer in waiting if layer is not None for index in layer.scan_bytes(data)]
+            for layer in waiting:
+                layer.collect(data, fired)
         if self._foreign is not None and not text.isascii():
-            fired += self._foreign.scan_bytes(data)
+            self._foreign.collect(data, fired)
         return fired
 
 

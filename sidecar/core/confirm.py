@@ -83,7 +83,7 @@ def confirm(hits: Sequence[Hits], plans: Mapping[str, Plan]) -> list[Finding]:
             findings.append(_limit_finding(hit.view.segment))
         if not hit.view.chain:
             findings.extend(_recognise(hit, plan))
-    return _distinct(findings)
+    return _distinct(findings) if findings else findings
 
 
 def confirm_rules(hits: Sequence[Hits], plans: Mapping[str, Plan]) -> list[Finding]:
@@ -241,6 +241,8 @@ def _keyword_spans(pattern: Pattern, rule: Rule, text: str, begin: int) -> Itera
 
 
 def _recognise(hit: Hits, plan: Plan) -> Iterator[Finding]:
+    if plan.recognizer_gates.keys().isdisjoint(hit.gates):
+        return
     fired: dict[int, list[int]] = {}
     for gate in hit.gates:
         owner = plan.recognizer_gates.get(gate)

@@ -211,7 +211,7 @@ class Engine:
         if lane.joins and len(segments) > 1:
             findings += find_split(segments, partial(self._find, lane=lane), findings, fresh)
         pseudonyms = lane.pseudonyms
-        lookout = lane.lookout + recall
+        lookout = lane.lookout if recall is NOTHING else lane.lookout + recall
         scores = score(hits, findings, self.weigh) if hits or findings else []
         is_quiet = not findings and not scores and not lane.sanitises and (not hits or pseudonyms is None)
         if is_quiet and not lookout.concerns(segments):

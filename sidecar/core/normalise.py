@@ -84,7 +84,11 @@ def normalise(segments: Sequence[Segment]) -> list[View]:
     """Return the first views of all segments: the text itself and, outside ASCII, its folded form."""
     views: list[View] = []
     for segment in segments:
-        views += _with_folded(View(segment.text, segment))
+        view = View(segment.text, segment)
+        if segment.text.isascii():
+            views.append(view)
+        else:
+            views += _with_folded(view)
     return views
 
 

@@ -176,11 +176,14 @@ def score(hits: Sequence[Hits], findings: Sequence[Finding], weigher: Weigher) -
     Returns:
         Segments with their score; a segment that is missing has score 0.
     """
+    weighed = _weigh_views(hits, weigher)
+    if not findings and not weighed:
+        return []
     doubt: dict[int, tuple[Segment, float]] = {}
     for finding in _strongest(findings):
         segment, left = doubt.get(id(finding.segment), (finding.segment, 1.0))
         doubt[id(finding.segment)] = (segment, left * (1 - finding.confidence))
-    for segment, learned in _weigh_views(hits, weigher):
+    for segment, learned in weighed:
         _, left = doubt.get(id(segment), (segment, 1.0))
         doubt[id(segment)] = (segment, left * (1 - learned))
     return [(segment, 1 - left) for segment, left in doubt.values()]

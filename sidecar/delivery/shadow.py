@@ -11,7 +11,6 @@ from typing import NamedTuple
 from sidecar.app import Snapshot
 from sidecar.core.filter import Observer, Occasion
 from sidecar.core.schemas import request_schema, response_schema
-from sidecar.core.stages import Mark
 from sidecar.model import Decision, Verdict
 
 # What waits to be compared; beyond that messages go without, and are counted.
@@ -87,15 +86,10 @@ class ShadowingObserver:
 
     def __init__(self, inner: Observer) -> None:
         self._inner = inner
+        # As they are: each is asked once or twice for every message.
+        self.clock = inner.clock
+        self.mark = inner.mark
         self.shadow: Shadow | None = None
-
-    def clock(self) -> float:
-        """Return the time by the inner observer's clock."""
-        return self._inner.clock()
-
-    def mark(self) -> Mark:
-        """Return what the inner observer measures the next message with."""
-        return self._inner.mark()
 
     def observe(self, occasion: Occasion, decision: Decision, content: bytes | str, seconds: float) -> str:
         """Record a decision, and have it compared."""

@@ -73,7 +73,7 @@ def mutate(tmp_path, monkeypatch, times):
     good = path.read_bytes()
     handed, wrong = [], 0
     monkeypatch.setattr(hyperscan_scanner, "_deserialise", handed.append)
-    compiled = hyperscan_scanner._compile(GATES)
+    compiled = hyperscan_scanner._compile(GATES, range(len(GATES)))
     monkeypatch.setattr(hyperscan_scanner, "_compile", lambda gates: compiled)
     expected = HyperscanScanner(GATES).scan(TEXT)
     for number in range(times):
