@@ -71,7 +71,7 @@ def test_lone_surrogate_is_a_failure_and_not_clean():
 def test_cache_is_private_and_used(tmp_path, monkeypatch):
     """The second start compiles nothing; folder and key are the owner's."""
     HyperscanScanner(GATES, tmp_path / "c")
-    monkeypatch.setattr(hyperscan_scanner, "_compile", lambda gates: pytest.fail("compiled again"))
+    monkeypatch.setattr(hyperscan_scanner, "_compile", lambda *_: pytest.fail("compiled again"))
     again = HyperscanScanner(GATES, tmp_path / "c")
 
     assert again.scan("ignore") == [0]
@@ -110,10 +110,10 @@ def test_scanners_that_start_together_compile_once(tmp_path, monkeypatch):
     compiled = []
     compile_gates = hyperscan_scanner._compile
 
-    def slowly(gates):
+    def slowly(gates, ids):
         compiled.append(1)
         time.sleep(0.2)
-        return compile_gates(gates)
+        return compile_gates(gates, ids)
 
     monkeypatch.setattr(hyperscan_scanner, "_compile", slowly)
     threads = [threading.Thread(target=HyperscanScanner, args=((Gate("needle"),), tmp_path)) for _ in range(4)]

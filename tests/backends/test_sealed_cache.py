@@ -74,7 +74,7 @@ def mutate(tmp_path, monkeypatch, times):
     handed, wrong = [], 0
     monkeypatch.setattr(hyperscan_scanner, "_deserialise", handed.append)
     compiled = hyperscan_scanner._compile(GATES, range(len(GATES)))
-    monkeypatch.setattr(hyperscan_scanner, "_compile", lambda gates: compiled)
+    monkeypatch.setattr(hyperscan_scanner, "_compile", lambda *_: compiled)
     expected = HyperscanScanner(GATES).scan(TEXT)
     for number in range(times):
         forged = forge(good, random.Random(number))
