@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from benchmarks import h2load
-from benchmarks.bare_loop import COUNT, LENGTH, Loops, running_loops
+from benchmarks.bare_loop import COUNT, LENGTH, running_loops
 from benchmarks.book import Book, Effort
 from benchmarks.command import Scenario
 from benchmarks.contenders import LOAD_CPUS, SERVER_CPUS, noop_envoy, noop_grpc, running, sidecar
-from benchmarks.report import Figure, Goal, Series
+from benchmarks.report import Figure, Goal
 from benchmarks.servers import Server
 from benchmarks.texts import batch as texts_of
+from benchmarks.turns import rates_in_turns
 from sidecar.adapters._pb import filter_pb2 as pb
 
 BARE = "bare Hyperscan loop, Python"
@@ -43,14 +47,16 @@ def measure(book: Book, effort: Effort) -> None:
     names = [contender.name for contender in contenders]
     with running(contenders) as servers, running_loops(SERVER_CPUS) as loops:
         named = dict(zip(names, servers, strict=True))
-        loops.rate(0.1)
         for method, frame, texts, goals in (
             ("CheckBatch", batch_frame(), COUNT, (Goal("value", 100_000), Goal("speed", 0.5, BARE))),
             ("CheckStream", stream_frames(), _STREAMED, ()),
         ):
             with book.part(method):
-                rates = _rates(named, loops, method, frame, texts=texts, effort=effort)
-                ours, other, *twins = (Series(name, tuple(values)) for name, values in rates.items())
+                call = (method, frame, texts)
+                loads: dict[str, Callable[[bool], float]]
+                loads = {name: partial(_rate, server, call, effort) for name, server in named.items()}
+                loads[BARE] = lambda warm_up: loops.rate(0.1 if warm_up else effort.pick(0.7, 0.1))
+                ours, other, *twins = rates_in_turns(loads, effort.turns).values()
                 for host, series, wanted in (("envoy", ours, goals), ("grpcio", other, ())):
                     question = f"{method}, {texts} texts of {LENGTH} B, host {host}"
                     book.add(Figure(f"{method}-{host}", question, "texts/s", series, tuple(twins), True, wanted))
@@ -61,25 +67,15 @@ SCENARIO = Scenario("batch", "Many texts in one call, and many on one stream, tw
 batch = SCENARIO.command()
 
 
-def _rates(
-    servers: dict[str, Server], loops: Loops, method: str, frame: bytes, *, texts: int, effort: Effort
-) -> dict[str, list[float]]:
-    """Load everybody in turns; return texts a second by name, a value a turn, after a warm-up."""
-    rates: dict[str, list[float]] = {name: [] for name in (*servers, BARE)}
-    for turn in range(effort.turns + 1):
-        for name, server in servers.items():
-            requests = effort.pick(128_000, 8_192) // texts if turn else 32
-            load = h2load.run(
-                f"http://{server.address}{_SERVICE}{method}",
-                frame,
-                headers=h2load.GRPC_HEADERS,
-                requests=requests,
-                connections=16,
-                streams=2,
-                cpus=LOAD_CPUS,
-            )
-            if turn:
-                rates[name].append(load.rate * texts)
-        if turn:
-            rates[BARE].append(loops.rate(effort.pick(0.7, 0.1)))
-    return rates
+def _rate(server: Server, call: tuple[str, bytes, int], effort: Effort, warm_up: bool) -> float:
+    method, frame, texts = call
+    load = h2load.run(
+        f"http://{server.address}{_SERVICE}{method}",
+        frame,
+        headers=h2load.GRPC_HEADERS,
+        requests=32 if warm_up else effort.pick(128_000, 8_192) // texts,
+        connections=16,
+        streams=2,
+        cpus=LOAD_CPUS,
+    )
+    return load.rate * texts

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 import grpc
 from hdrh.histogram import HdrHistogram
@@ -19,20 +20,18 @@ from benchmarks.contenders import (
     Contender,
     noop_envoy,
     noop_grpc,
-    on,
     running,
     sidecar,
 )
-from benchmarks.latency import at, curve, merged
-from benchmarks.open_loop import Send, open_loop
-from benchmarks.report import Chart, Figure, Goal, Line, Series
+from benchmarks.open_loop import Send
+from benchmarks.report import Figure, Goal, Series
 from benchmarks.servers import Server
 from benchmarks.texts import CLEAN_TEXT
+from benchmarks.turns import RATE, latencies_in_turns, latency_chart, percentiles, rates_in_turns
 from sidecar.adapters._pb import filter_pb2 as pb
 
 ONE_PROCESS = "no-op, grpc.aio, one process"
 PATH = "/sidecar.v1.FilterService/Check"
-RATE = 500
 MESSAGE = pb.CheckRequest(text=CLEAN_TEXT).SerializeToString()
 _FRAME = h2load.grpc_frame(MESSAGE)
 
@@ -54,44 +53,29 @@ def measure(book: Book, effort: Effort) -> None:
     with running(contenders) as servers:
         named = dict(zip(names, servers, strict=True))
         with book.part("throughput"):
-            rates = throughput(named, effort)
-            ours, other, *twins = (Series(name, tuple(values)) for name, values in rates.items())
+            ours, other, *twins = throughput(named, effort).values()
             goals = (Goal("speed", 0.6, NOOP_ENVOY), Goal("speed", 4, NOOP_GRPC))
             book.add(Figure("rate-envoy", "Check, 1 KB, host envoy", "calls/s", ours, tuple(twins), True, goals))
             book.add(Figure("rate-grpcio", "Check, 1 KB, host grpcio", "calls/s", other, tuple(twins), True))
         with book.part("latency"):
-            found = asyncio.run(_latencies(named, effort))
-            _report_latency(book, found)
+            senders = {name: partial(grpc_sender, server.address, PATH, MESSAGE) for name, server in named.items()}
+            _report_latency(book, asyncio.run(latencies_in_turns(senders, effort)))
 
 
 SCENARIO = Scenario("check", "Check, 1 KB of clean text, two workers on two cores", measure)
 check = SCENARIO.command()
 
 
-def throughput(servers: dict[str, Server], effort: Effort) -> dict[str, list[float]]:
+def throughput(servers: Mapping[str, Server], effort: Effort) -> dict[str, Series]:
     """Load servers in turns; return calls a second by name, a value a turn, after a warm-up."""
-    rates: dict[str, list[float]] = {name: [] for name in servers}
-    for turn in range(effort.turns + 1):
-        for name, server in servers.items():
-            requests = effort.pick(15_000, 600) if turn else effort.pick(3_000, 200)
-            load = h2load.run(
-                f"http://{server.address}{PATH}", _FRAME, headers=h2load.GRPC_HEADERS, requests=requests, cpus=LOAD_CPUS
-            )
-            if turn:
-                rates[name].append(load.rate)
-    return rates
+    return rates_in_turns({name: partial(_rate, server, effort) for name, server in servers.items()}, effort.turns)
 
 
-async def _latencies(servers: dict[str, Server], effort: Effort) -> dict[str, list[HdrHistogram]]:
-    found: dict[str, list[HdrHistogram]] = {name: [] for name in servers}
-    with on(LOAD_CPUS):
-        for _ in range(min(effort.turns, effort.pick(3, 1))):
-            for name, server in servers.items():
-                async with grpc_sender(server.address, PATH, MESSAGE) as send:
-                    found[name].append(
-                        await open_loop(send, rate=RATE, seconds=effort.pick(3, 0.5), warm_up=effort.pick(0.5, 0.2))
-                    )
-    return found
+def _rate(server: Server, effort: Effort, warm_up: bool) -> float:
+    requests = effort.pick(3_000, 200) if warm_up else effort.pick(15_000, 600)
+    return h2load.run(
+        f"http://{server.address}{PATH}", _FRAME, headers=h2load.GRPC_HEADERS, requests=requests, cpus=LOAD_CPUS
+    ).rate
 
 
 @asynccontextmanager
@@ -125,14 +109,3 @@ def _report_latency(book: Book, found: dict[str, list[HdrHistogram]]) -> None:
             book.add(Figure(f"p{percentile}-{ours.split()[-1]}", question, "ms", series, twins))
     title = f"Check at {RATE} calls a second, from the intended start"
     book.draw(latency_chart("latency", title, found))
-
-
-def percentiles(name: str, histograms: Sequence[HdrHistogram], percentile: float) -> Series:
-    """Return one percentile in milliseconds, a value a turn."""
-    return Series(name, tuple(at(histogram, percentile) for histogram in histograms))
-
-
-def latency_chart(id_: str, title: str, found: dict[str, list[HdrHistogram]]) -> Chart:
-    """Return the distributions of all turns together as one chart."""
-    lines: tuple[Line, ...] = tuple(curve(name, merged(histograms)) for name, histograms in found.items())
-    return Chart(id_, title, "percentile of requests", "ms", lines, log_y=True, percentiles=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 
 import msgspec
 from hdrh.histogram import HdrHistogram
 
 from benchmarks import h2load
 from benchmarks.book import Book, Effort
-from benchmarks.check import latency_chart, percentiles
 from benchmarks.command import Scenario
 from benchmarks.contenders import (
     LOAD_CPUS,
@@ -19,19 +19,18 @@ from benchmarks.contenders import (
     SERVER_CPUS,
     noop_envoy,
     noop_grpc,
-    on,
     running,
     sidecar,
 )
 from benchmarks.dataplane import dataplane
-from benchmarks.open_loop import http_sender, open_loop
+from benchmarks.open_loop import http_sender
 from benchmarks.report import Figure, Goal, Series
 from benchmarks.texts import CLEAN_TEXT
+from benchmarks.turns import RATE, latencies_in_turns, latency_chart, percentiles, rates_in_turns
 
 PATH = "/v1/chat/completions"
 BODY = msgspec.json.encode({"model": "demo", "messages": [{"role": "user", "content": CLEAN_TEXT}]})
 ALONE = "Envoy alone"
-RATE = 500
 _ADDED_MS = {50: 0.5, 99: 2.0}
 
 
@@ -64,20 +63,19 @@ async def _measure(book: Book, effort: Effort) -> None:
             with book.part("throughput"):
                 _report_throughput(book, await asyncio.to_thread(_throughput, named, effort))
             with book.part("latency"):
-                _report_latency(book, await _latencies(named, effort))
+                senders = {name: partial(http_sender, port, PATH, BODY) for name, port in named.items()}
+                _report_latency(book, await latencies_in_turns(senders, effort))
 
 
 def _throughput(ports: dict[str, int], effort: Effort) -> dict[str, Series]:
-    rates: dict[str, list[float]] = {name: [] for name in ports}
-    for turn in range(effort.turns + 1):
-        for name, port in ports.items():
-            requests = effort.pick(8_000, 400) if turn else effort.pick(2_000, 200)
-            load = h2load.run(
-                f"http://127.0.0.1:{port}{PATH}", BODY, headers=h2load.JSON_HEADERS, requests=requests, cpus=LOAD_CPUS
-            )
-            if turn:
-                rates[name].append(load.rate)
-    return {name: Series(name, tuple(values)) for name, values in rates.items()}
+    return rates_in_turns({name: partial(_rate, port, effort) for name, port in ports.items()}, effort.turns)
+
+
+def _rate(port: int, effort: Effort, warm_up: bool) -> float:
+    requests = effort.pick(2_000, 200) if warm_up else effort.pick(8_000, 400)
+    return h2load.run(
+        f"http://127.0.0.1:{port}{PATH}", BODY, headers=h2load.JSON_HEADERS, requests=requests, cpus=LOAD_CPUS
+    ).rate
 
 
 def _report_throughput(book: Book, rates: dict[str, Series]) -> None:
@@ -85,18 +83,6 @@ def _report_throughput(book: Book, rates: dict[str, Series]) -> None:
     goals = (Goal("speed", 0.85, NOOP_ENVOY), Goal("speed", 2.5, NOOP_GRPC))
     book.add(Figure("rate-envoy", "ext_proc, host envoy", "req/s", ours, tuple(twins), True, goals))
     book.add(Figure("rate-grpcio", "ext_proc, host grpcio", "req/s", other, tuple(twins), True))
-
-
-async def _latencies(ports: dict[str, int], effort: Effort) -> dict[str, list[HdrHistogram]]:
-    found: dict[str, list[HdrHistogram]] = {name: [] for name in ports}
-    with on(LOAD_CPUS):
-        for _ in range(min(effort.turns, effort.pick(3, 1))):
-            for name, port in ports.items():
-                async with http_sender(port, PATH, BODY) as send:
-                    found[name].append(
-                        await open_loop(send, rate=RATE, seconds=effort.pick(3, 0.5), warm_up=effort.pick(0.5, 0.2))
-                    )
-    return found
 
 
 def _report_latency(book: Book, found: dict[str, list[HdrHistogram]]) -> None:

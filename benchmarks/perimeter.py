@@ -17,7 +17,7 @@ from benchmarks.book import Book, Effort
 from benchmarks.check import throughput
 from benchmarks.command import Scenario
 from benchmarks.contenders import Contender, running, sidecar
-from benchmarks.report import Figure, Goal, Series
+from benchmarks.report import Figure, Goal
 from benchmarks.timing import in_turns
 from sidecar.core.entrance import Entrance
 from sidecar.core.exchange import BodyEvent, HeadersEvent
@@ -140,7 +140,7 @@ def _audit(book: Book, effort: Effort) -> None:
             audited = Contender(f"{plain.name}, audited", (*plain.command, "--audit", str(folder / host)))
             with running((plain, audited)) as servers:
                 rates = throughput({plain.name: servers[0], audited.name: servers[1]}, effort)
-            ours, twin = Series(audited.name, tuple(rates[audited.name])), Series(plain.name, tuple(rates[plain.name]))
+            ours, twin = rates[audited.name], rates[plain.name]
             goals = (Goal("speed", _AUDITED_SHARE, plain.name),)
             book.add(
                 Figure(f"audit-{host}", f"Check with audit log, host {host}", "calls/s", ours, (twin,), True, goals)
