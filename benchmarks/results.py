@@ -139,7 +139,10 @@ def _words(figure: Figure, goal: Goal) -> tuple[str, str]:
     if goal.kind == "speed":
         return times(value), f"≥ {times(goal.bound)} {goal.twin}"
     if goal.kind == "added":
-        return f"+{number(value)} {figure.unit}", f"≤ +{number(goal.bound)} {figure.unit} to {goal.twin}"
+        return (
+            f"{'+' if value >= 0 else ''}{number(value)} {figure.unit}",
+            f"≤ +{number(goal.bound)} {figure.unit} to {goal.twin}",
+        )
     return (
         f"{number(value)} {figure.unit}",
         f"{'≥' if figure.more_is_better else '≤'} {number(goal.bound)} {figure.unit}",
