@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def finish(run: Run, path: Path, plots: Path | None) -> None:
     console.print("[dim]" + " · ".join(f"{key} {value}" for key, value in run.machine.items()) + "[/dim]")
     console.print(f"saved {path}" + (f" and {len(pictures)} pictures in {pictures[0].parent}" if pictures else ""))
     if not run.complete:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 def screen() -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -97,7 +98,7 @@ def compare(first: Path, second: Path, *, changed: bool) -> None:
     better = sum(item.mark == "better" for item in differences)
     console.print(f"{len(differences)} figures: {better} better, {worse} worse, {len(missing)} missing")
     if worse or missing:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 def _read(path: Path) -> Run:

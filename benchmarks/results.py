@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,7 @@ def results(
     page.write_text(page_of(run), encoding="utf-8")
     screen().print(f"wrote {page}, {len(pictures)} pictures in {folder / 'results'}; {summary(run)}")
     if not run.complete:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 def run_all(names: tuple[str, ...], effort: Effort, *, million: bool = False) -> Run:

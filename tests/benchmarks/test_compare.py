@@ -1,5 +1,8 @@
 """Two runs are compared by ratios to twins; only what passes the spread of the turns is called a change."""
 
+import subprocess
+import sys
+
 import pytest
 from click.testing import CliRunner
 
@@ -59,6 +62,19 @@ def test_the_exit_code_says_whether_anything_got_worse(tmp_path, after, code, wo
 
     assert code == done.exit_code
     assert words in done.output
+
+
+def test_the_command_line_hands_the_exit_code_on(tmp_path):
+    """`sidecar bench compare` in a script fails where something got worse."""
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    save(run_of(figure((10, 11), (20, 22))), first)
+    save(run_of(figure((30, 31), (20, 22))), second)
+
+    command = [sys.executable, "-m", "sidecar", "bench", "compare", str(first), str(second)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "0 better, 1 worse" in done.stdout
 
 
 def test_a_figure_that_vanished_is_no_success(tmp_path):
