@@ -52,6 +52,8 @@ QUIET = {
     "sidecar_calls_refused",
     "sidecar_ner_queue",
     "sidecar_quota_failures",
+    # Of signed bundles that expire.
+    "sidecar_bundle_expires_timestamp_seconds",
     # Off unless asked for.
     "sidecar_quarantined",
     "sidecar_ner_restarts",
