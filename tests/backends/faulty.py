@@ -162,13 +162,14 @@ async def bad_chunks(server, head, reader, writer):
 
 
 async def flood(server, head, reader, writer):
-    """Answer without end, as fast as it is read."""
+    """Stream an answer without end, as fast as it is read: server-sent events, which are guarded and released one by one."""
     writer.transport.set_write_buffer_limits(65_536)
-    await _write(writer, b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n")
-    piece = b"%x\r\n%s\r\n" % (8192, b"word " * 1638 + b"w ")
+    await _write(writer, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    words = " ".join(f"word{number}" for number in range(800))
+    event = b'data: {"choices":[{"index":0,"delta":{"content":"%s. "}}]}\n\n' % words.encode()
     while True:
-        await _write(writer, piece)
-        server.sent += 8192
+        await _write(writer, b"%x\r\n%s\r\n" % (len(event), event))
+        server.sent += len(event)
 
 
 async def endless_events(server, head, reader, writer):

@@ -93,8 +93,9 @@ async def test_callers_and_upstreams_learn_of_each_other(host, tmp_path):
             # Read slowly: the upstream is stopped.
             server.behave, server.gone = faulty.flood, asyncio.Event()
             call = forward(channel, timeout=60)
-            await call.read()
-            await call.read()
+            assert (await call.read()).status == 200
+            assert b"word1" in (await call.read()).body
             assert await faulty.settled(server) < 48 * 2**20
+            assert not server.gone.is_set()
             call.cancel()
             await asyncio.wait_for(server.gone.wait(), 10)
