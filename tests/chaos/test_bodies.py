@@ -10,7 +10,6 @@ from sidecar.rules.bundle import read_bundle
 from sidecar.rules.samples import expand
 from tests.chaos.bodies import readings, wire_bodies
 
-
 # Rules say for which texts they are; the oracle may insist on what is blocked wherever it stands. A developer's message is
 # the operator's own, and is left out.
 _PLACES = ("user", "assistant", "tool_result", "tool_call", "tool_definition", "metadata")
