@@ -63,14 +63,14 @@ def fuzz(name, count, seed):
         data = mutate(rng, rng.choice(pool), pool)
         # The processor's time: a busy machine is no slow target.
         began = time.process_time()
-        signal.setitimer(signal.ITIMER_REAL, _HANG_SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, _HANG_SECONDS)
         try:
             target(data)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what we look for
             crashes += 1
             _keep(name, data, error)
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         times.append(time.process_time() - began)
         if times[-1] >= max(worst, _SLOW_SECONDS / 10):
             _save(f"slowest-{name}", data)
@@ -98,7 +98,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--target", choices=TARGETS, action="append")
     given = parser.parse_args()
-    signal.signal(signal.SIGALRM, _alarm)
+    signal.signal(signal.SIGPROF, _alarm)
     names = given.target or list(TARGETS)
     snapshot()
     failed = 0
