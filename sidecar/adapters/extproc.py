@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import itertools
 import secrets
@@ -13,6 +12,7 @@ import msgspec
 from sidecar.adapters._pb import external_processor_pb2 as pb
 from sidecar.adapters.escort import Escort, Stopwatch, Timings
 from sidecar.adapters.extproc_clean import prepared
+from sidecar.adapters.extproc_exchange import Exchange, Reading
 from sidecar.adapters.extproc_settings import settings_of, to_caller
 from sidecar.adapters.rpc import Method, RpcError, Shape, Status
 from sidecar.adapters.tracing import begin_trace
@@ -37,7 +37,6 @@ from sidecar.core.exchange import (
 from sidecar.core.perimeter import Credentials
 from sidecar.core.transaction import Transaction
 from sidecar.core.upstreams import POOL_HEADER, Directory
-from sidecar.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -58,8 +57,6 @@ PEER_ATTRIBUTES = ("connection.uri_san_peer_certificate", "connection.dns_san_pe
 
 # Envoy's default `message_timeout` is 0.2 s. Configurations that raise it say so in this metadata of the gRPC stream.
 DEADLINE_SECONDS = 0.15
-# Longer inspections leave the event loop, so that other exchanges go on and the deadline can be kept.
-_INLINE_BYTES = 32 * 1024
 # Streams stay open while the upstream thinks, so this counts waiting ones, too.
 STREAM_LIMIT = 4096
 
@@ -234,13 +231,12 @@ class ExternalProcessor:
             EngineError: the exchange can neither go on nor be refused; the host ends the stream with an error.
             RpcError: Envoy's side ended in the middle of a request that nobody has judged.
         """
-        parts = aiter(requests)
+        reading = Reading(requests)
         self._streams += 1
         entrance: Entrance | None = None
         trace: ExchangeTrace | None = None
-        coming: asyncio.Future[pb.ProcessingRequest | None] | None = None
         try:
-            first = await anext(parts, None)
+            first = await reading.next()
             if first is None:
                 return  # Envoy ended the exchange before it began
             event = to_event(first)
@@ -253,29 +249,20 @@ class ExternalProcessor:
                     actions = await exchange.take_apart(event)
                 for action in exchange.escort.after(event, actions):
                     yield prepared(action) or to_response(action)
-                while (patience := exchange.transaction.patience) is not None or coming is not None:
-                    coming = coming or asyncio.ensure_future(anext(parts, None))
-                    # The reading is not cancelled: the stream must stay open after the refusal, until Envoy ends it.
-                    await asyncio.wait({coming}, timeout=patience)
-                    if coming.done():
-                        break
+                while await reading.is_late(exchange.transaction.patience):
                     self._refused(_SLOW_CLIENT.code)
                     for action in exchange.transaction.refuse(_SLOW_CLIENT, event):
                         yield prepared(action) or to_response(action)
-                request = await (anext(parts, None) if coming is None else coming)
+                request = await reading.next()
                 if request is None:
                     if exchange.transaction.is_undecided:
                         raise RpcError(Status.ABORTED, "the exchange ended before its request was judged")
                     return
-                coming = None
                 event = to_event(request)
                 fault = exchange.escort.before(event)
         finally:
             self._streams -= 1
-            if coming is not None and not coming.done():
-                # The stream was broken off while we waited for its next part; nobody else ends the waiting.
-                coming.cancel()
-                await asyncio.wait({coming})
+            await reading.close()
             if trace:
                 trace.end(entrance.application if entrance else "")
             if entrance:
@@ -288,7 +275,7 @@ class ExternalProcessor:
         call: Call,
         entrance: Entrance | None,
         trace: ExchangeTrace | None,
-    ) -> tuple[_Exchange, Fault | None]:
+    ) -> tuple[Exchange, Fault | None]:
         """Begin an exchange by what Envoy's configuration and the perimeter say of it; a fault is why it is refused."""
         fault = entrance.receive(event) if entrance else None
         if self._streams > self._stream_limit:
@@ -302,7 +289,7 @@ class ExternalProcessor:
             trace.receive(event)
             caller = msgspec.structs.replace(caller, headers=trace.headers)
         transaction, escort = self._begin(caller, entrance, trace)
-        exchange = _Exchange(transaction, escort, float(settings.get("deadline", DEADLINE_SECONDS)))
+        exchange = Exchange(transaction, escort, float(settings.get("deadline", DEADLINE_SECONDS)))
         return exchange, fault or escort.choose(event)
 
     def _entrance(self, event: Event) -> Entrance:
@@ -360,36 +347,3 @@ def _peer(attributes: Mapping[str, str]) -> tuple[str, ...]:
 
 def _uncounted(reason: str) -> None:
     del reason
-
-
-class _Exchange:
-    """One exchange: its transaction, what goes along with it, and how long each event may take, in seconds."""
-
-    __slots__ = ("_deadline", "escort", "transaction")
-
-    def __init__(self, transaction: Transaction, escort: Escort, deadline: float) -> None:
-        self.transaction = transaction
-        self.escort = escort
-        self._deadline = deadline
-
-    def take(self, event: Event, fault: Fault | None) -> list[Action] | None:
-        """Take an event at once; None where that would hold up other exchanges."""
-        transaction = self.transaction
-        if fault:
-            return transaction.refuse(fault, event)
-        if transaction.load(event) > _INLINE_BYTES or transaction.waits:
-            return None
-        try:
-            return transaction.receive(event)
-        except Exception as error:  # noqa: BLE001 - ours; the transaction's failure policy decides
-            return transaction.fail(error, event)
-
-    async def take_apart(self, event: Event) -> list[Action]:
-        """Take an event in a thread; whatever goes wrong meets the failure policy."""
-        transaction = self.transaction
-        try:
-            return await asyncio.wait_for(asyncio.to_thread(transaction.receive, event), self._deadline)
-        except TimeoutError:
-            return transaction.fail(DeadlineExceeded("the inspection took too long"), event)
-        except Exception as error:  # noqa: BLE001 - ours; the transaction's failure policy decides
-            return transaction.fail(error, event)
