@@ -4,7 +4,11 @@ import asyncio
 
 import pytest
 
+from sidecar.delivery.build import Gates
+from sidecar.delivery.store import Active
 from sidecar.errors import BundleError
+from sidecar.rules.bundle import revision
+from sidecar.rules.shipping import Floor
 from tests.delivery.parts import Bench, bundle, until
 from tests.rules.test_lint import RULE
 
@@ -173,3 +177,70 @@ async def test_a_store_that_was_tampered_with_is_not_followed(tmp_path):
     with pytest.raises(BundleError, match="not signed"):
         await two.keeper.follow()
     assert two.version == "1.0.0"
+
+
+async def test_a_source_does_not_undo_a_rollback(tmp_path):
+    """It still shows what was rolled back from; only something else, or a person, brings rules in again."""
+    bench = Bench(tmp_path)
+    bad, better = bench.offer(bundle("1.1.0")), bench.offer(bundle("1.2.0"))
+    await bench.keeper.find(bad, is_first=False)
+    await bench.keeper.roll_back()
+    shown = [(await bench.keeper.find(bad, is_first=is_first)).outcome for is_first in (True, False)]
+    after = bench.version
+    pushed = (await bench.keeper.take(bad)).outcome
+    await bench.keeper.roll_back()
+    await bench.keeper.find(better, is_first=False)
+
+    assert (shown, after, pushed, bench.version) == (["unchanged", "unchanged"], "1.0.0", "activated", "1.2.0")
+
+
+async def test_what_a_source_shows_first_may_be_old(tmp_path):
+    """A folder that nobody has changed for a while is no attempt to go back; later it is."""
+    bench = Bench(tmp_path)
+    await bench.keeper.take(bench.offer(bundle("1.1.0")))
+    old = bench.offer(bundle("1.0.1"))
+    first, later = [await bench.keeper.find(old, is_first=is_first) for is_first in (True, False)]
+
+    assert (first.outcome, later.outcome, bench.version) == ("unchanged", "refused", "1.1.0")
+
+
+async def test_two_workers_that_are_offered_bundles_at_once_end_on_the_newer(tmp_path):
+    """Both passed the gates while neither was in force; the older one would have replaced the newer."""
+    one, two = Bench(tmp_path), Bench(tmp_path)
+    older, newer = one.offer(bundle("1.1.0")), two.offer(bundle("1.2.0"))
+    build = two.keeper._gates.build
+
+    def build_late(files, policy, seconds):
+        build(files, policy, seconds)
+        one.store.activate(Active(9, revision(newer.files), "", ""), Floor("1.2.0", revision(newer.files)))
+
+    one.keeper._gates = Gates(str(one.policy), build_late, one.load)
+    report = await one.keeper.take(older)
+
+    assert (report.outcome, one.version) == ("refused", "1.0.0")
+    assert "version 1.2.0 came into force meanwhile" in report.faults[0]
+
+
+async def test_a_store_that_cannot_be_written_changes_nothing(tmp_path, monkeypatch):
+    """A full disk: what would be forgotten at the next start does not come into force."""
+    bench = Bench(tmp_path)
+
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bench.store, "_write", full)
+    report = await bench.keeper.take(bench.offer(bundle("1.1.0")))
+
+    assert (report.outcome, bench.version) == ("refused", "1.0.0")
+    assert "No space left" in report.faults[0]
+
+
+async def test_a_worker_that_cannot_follow_says_why(tmp_path):
+    """And goes on with the rules that it has, until it is replaced."""
+    one, two = Bench(tmp_path), Bench(tmp_path)
+    await one.keeper.take(one.offer(bundle("1.1.0")))
+    (tmp_path / "store" / "bundles" / f"{revision(bundle('1.1.0'))}.tar.gz").write_bytes(b"damaged")
+    answer = await two.fleet.answer("follow")
+
+    assert (answer["version"], "not a gzipped tar archive" in answer["failure"]) == ("1.0.0", True)
+    assert two.listener.reports[-1][0] == "not_followed"

@@ -155,9 +155,22 @@ def build(settings):
         served.inc()
         return request.SerializeToString()
 
+    everyone = []
+
+    async def ask(act):
+        deaf = settings.get("deaf") == str(settings["worker"])
+        return {"failure": "deaf" if deaf and act == "follow" else "", "revision": act}
+
+    async def ask_all(request, call):
+        answers = await everyone[0](request.value)
+        told = [f"{answer['worker']} {answer['generation']} {answer['failure']}".strip() for answer in answers]
+        return StringValue(value=", ".join(sorted(told)))
+
     count_method = Method("/test.Echo/Counted", Shape.UNARY, BytesValue, BytesValue, counted)
     return Workload(
-        methods=(*METHODS, count_method),
+        methods=(*METHODS, count_method, Method("/test.Echo/AskAll", Shape.UNARY, StringValue, StringValue, ask_all)),
+        ask=ask,
+        connect=everyone.append,
         revision=lambda: "r1",
         reload=reload,
         metrics=lambda: generate_latest(registry).decode(),

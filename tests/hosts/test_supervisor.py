@@ -219,3 +219,17 @@ def test_auto_takes_envoy_where_it_can(monkeypatch):
     monkeypatch.setattr(envoy, "unusable", lambda: "")
 
     assert (choose_host("auto", said.append), said) == ("envoy", [])
+
+
+def test_a_worker_asks_all_and_one_that_does_not_follow_is_replaced(host, serving, eventually):
+    """What is only asked changes nothing; who does not do what the others did is told of, and comes back as a new process."""
+    with serving(host, workers=2, deaf="1") as served:
+        before = identities(served.address)
+        status = ask(served.address, "AskAll", StringValue(value="status"))
+        followed = ask(served.address, "AskAll", StringValue(value="follow"))
+        said = served.line()
+        eventually(lambda: len(identities(served.address, tries=10) - before) == 1, seconds=30)
+
+    assert StringValue.FromString(status).value == "0 1, 1 1"
+    assert StringValue.FromString(followed).value == "0 2, 1 1 deaf"
+    assert said == "worker 1 does not follow, and is replaced: deaf"
