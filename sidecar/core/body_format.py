@@ -41,12 +41,14 @@ def require_length(headers: HeadersEvent, limit: int) -> None:
         MalformedBody: `content-length` is not one number.
         BodyTooLarge: it is above the limit.
     """
-    values = set(headers.all("content-length"))
-    if len(values) > 1 or any(not (value.isascii() and value.isdecimal()) for value in values):
+    values = headers.all("content-length")
+    if not values:
+        return
+    value = values[0]
+    if not (value.isascii() and value.isdecimal()) or values.count(value) != len(values):
         raise MalformedBody("the header content-length is not one number")
-    for value in values:
-        if int(value) > limit:
-            raise BodyTooLarge(f"{int(value)} bytes where the policy allows {limit}")
+    if int(value) > limit:
+        raise BodyTooLarge(f"{int(value)} bytes where the policy allows {limit}")
 
 
 def require_body(headers: HeadersEvent, path: str) -> None:

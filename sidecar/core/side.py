@@ -30,12 +30,12 @@ CHUNK_LIMIT: Final = 62_000
 _NO_HEADERS: Final = HeadersEvent("request", ())
 
 
-class Phase(enum.Enum):
-    """How far one direction of an exchange is."""
+class Phase(enum.IntEnum):
+    """How far one direction of an exchange is; numbers, as the state table is asked for one with every event."""
 
-    HEADERS = "headers"
-    BODY = "body"
-    DONE = "done"
+    HEADERS = 0
+    BODY = 1
+    DONE = 2
 
 
 class Side:

@@ -285,8 +285,8 @@ class Transaction:
         return side.replace(body, metadata)
 
     def _judge(self, side: Side, data: bytes) -> tuple[Decision, bytes, Metadata]:
-        if side.declared is not None and len(data) != side.declared:
-            raise MalformedBody(f"{len(data)} bytes came where content-length promises {side.declared}")
+        if (declared := side.declared) is not None and len(data) != declared:
+            raise MalformedBody(f"{len(data)} bytes came where content-length promises {declared}")
         schema = body_format.body_schema(side.direction, self._path, side.headers)
         lane = self._filter.lane
         plain = decode(data, side.coding, lane.decoders, limit=lane.body_limit)

@@ -87,16 +87,18 @@ class Turns:
         fresh: list[Segment] = []
         digests: list[bytes | None] = []
         blocked: list[Segment] = []
-        newest = _newest_message(segments)
+        newest: int | None = None
         for segment in segments:
             is_known = len(segment.text) > _SHORT and segment.kind is Kind.TEXT
             digest = self._digest(segment) if is_known else None
             known = None if digest is None else self._memory.get(digest)
             if known is Verdict.ALLOW:
                 continue
-            if known is Verdict.BLOCK and _is_history(segment, newest):
-                blocked.append(segment)
-                continue
+            if known is Verdict.BLOCK:
+                newest = _newest_message(segments) if newest is None else newest
+                if _is_history(segment, newest):
+                    blocked.append(segment)
+                    continue
             fresh.append(segment)
             digests.append(digest)
         return Split(tuple(fresh), tuple(digests), tuple(blocked))
