@@ -9,7 +9,7 @@ import gc
 import logging
 import threading
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -27,18 +27,12 @@ from sidecar.delivery.shadow import ShadowingObserver
 from sidecar.delivery.store import Store
 from sidecar.delivery.wiring import RulesWorker, begin
 from sidecar.errors import SidecarError
-from sidecar.forwarding import chooser, load_forwarding, open_upstreams
+from sidecar.forwarding import Keeper, chooser, load_forwarding, open_upstreams
 from sidecar.guard import Keeper as PerimeterKeeper
 from sidecar.hosts.ports import private_folder
 from sidecar.hosts.worker import Workload
 from sidecar.instruments import Instruments
 from sidecar.settings import Delivery, Settings
-
-if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
-    from sidecar.backends.upstream import Upstreams
 
 _log = logging.getLogger(__name__)
 
@@ -80,23 +74,25 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     )
     rules.adopt(begun)
     instruments.watch_shadow(rules.shadow_report)
-    upstreams = open_upstreams(load_forwarding(given.upstream, given.upstreams), instruments.metrics)
+    upstreams = open_upstreams(given.upstream, given.upstreams, instruments.metrics)
 
-    async def renew_perimeter() -> None:
+    async def renew_files() -> None:
         try:
             if perimeter is not None:
                 await asyncio.to_thread(perimeter.reload)
+            if upstreams is not None:
+                await upstreams.reload()
         except SidecarError as error:
             instruments.rules_changed(Report("refused", faults=(str(error),)), live.current())
             raise
 
     async def reload() -> None:
-        await renew_perimeter()
+        await renew_files()
         await rules.reload()
 
     async def ask(act: str) -> dict[str, Any]:
         if act == "refresh":
-            await renew_perimeter()
+            await renew_files()
         return await rules.fleet.answer(act)
 
     def finish() -> None:
@@ -129,7 +125,7 @@ def workload(settings: Mapping[str, Any]) -> Workload:
 
 
 def _methods(
-    given: Settings, instruments: Instruments, live: Live, guard: Guard | None, upstreams: Upstreams | None
+    given: Settings, instruments: Instruments, live: Live, guard: Guard | None, upstreams: Keeper | None
 ) -> Iterator[Method]:
     """Yield the methods of the two services that filter; calls of the first have spans, exchanges of both."""
     tracer, metrics = instruments.tracer, instruments.metrics

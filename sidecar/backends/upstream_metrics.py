@@ -39,6 +39,9 @@ class UpstreamMetrics:
 
     def show(self, balancer: Balancer, names: tuple[str, ...], now: float) -> None:
         """Bring the gauges up to date; called when metrics are asked for."""
+        # A file that was read anew may have others.
+        self.in_flight.clear()
+        self.state.clear()
         for name in names:
             self.in_flight.labels(name).set(balancer.in_flight(name))
             current = balancer.state(name, now)

@@ -110,7 +110,7 @@ def serve(
       sidecar serve --listen unix:/run/portcullis.sock --policy policy.yaml
       sidecar serve --listen 0.0.0.0:50051 --upstream http://127.0.0.1:4000 --workers 4
 
-    Signals: TERM drains and ends, HUP reloads rules and policy, USR2 restarts the workers one by one.
+    Signals: TERM drains and ends, HUP reloads rules, policy, perimeter and upstreams, USR2 restarts the workers one by one.
     """
     begin(log_format)
     if upstream and upstreams:
