@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from benchmarks.book import Book, Effort
 from benchmarks.command import Scenario
@@ -11,6 +13,13 @@ from benchmarks.report import Figure, Goal, Series
 from benchmarks.servers import free_port, started
 
 _READY_SECONDS = 1.0
+
+
+class Start(NamedTuple):
+    """One start: seconds until the port answered, and the processor time of all its processes by then."""
+
+    ready: float
+    cpu: float
 
 
 def measure(book: Book, effort: Effort) -> None:
@@ -27,25 +36,20 @@ def measure(book: Book, effort: Effort) -> None:
         with book.part(f"host {host}"), tempfile.TemporaryDirectory() as cache:
             ours = sidecar(host, 1)
             cold = [_cold(ours) for _ in range(effort.pick(min(turns, 2), 1))]
-            _seconds(ours, cache)
-            warm: list[float] = []
-            noop: list[float] = []
+            _start(ours, cache)
+            warm, noop = [], []
             for _ in range(turns):
-                warm.append(_seconds(ours, cache))
-                noop.append(_seconds(twin, cache))
-            twins = (Series(twin.name, tuple(noop)),)
+                warm.append(_start(ours, cache))
+                noop.append(_start(twin, cache))
+            twins = _series(twin.name, noop)
             goals = (Goal("value", _READY_SECONDS),)
-            book.add(
-                Figure(
-                    f"warm-{host}",
-                    f"ready, warm cache, host {host}",
-                    "s",
-                    Series(ours.name, tuple(warm)),
-                    twins,
-                    goals=goals,
-                ),
-                Figure(f"cold-{host}", f"ready, cold cache, host {host}", "s", Series(ours.name, tuple(cold)), twins),
-            )
+            for state, starts, wanted in (("warm", warm, goals), ("cold", cold, ())):
+                ready, spent = _series(ours.name, starts)
+                where = f"{state} cache, host {host}"
+                book.add(
+                    Figure(f"{state}-{host}", f"ready, {where}", "s", ready, twins[:1], goals=wanted),
+                    Figure(f"cpu-{state}-{host}", f"of it processor time, {where}", "s", spent, twins[1:]),
+                )
     book.note(
         "One worker. Ready is when the port answers gRPC; workers answer nothing before rules, engine and policy are ready."
     )
@@ -55,13 +59,18 @@ SCENARIO = Scenario("startup", "From the start of the process until it answers",
 startup = SCENARIO.command()
 
 
-def _cold(contender: Contender) -> float:
+def _cold(contender: Contender) -> Start:
     with tempfile.TemporaryDirectory() as cache:
-        return _seconds(contender, cache)
+        return _start(contender, cache)
 
 
-def _seconds(contender: Contender, cache: str) -> float:
+def _start(contender: Contender, cache: str) -> Start:
     address = f"127.0.0.1:{free_port()}"
     command = [part.replace("{}", address) for part in contender.command]
     with started(*command, address=address, cpus=SERVER_CPUS, environment={"SIDECAR_CACHE": cache}) as server:
-        return server.ready_seconds
+        return Start(server.ready_seconds, server.cpu_seconds())
+
+
+def _series(name: str, starts: Sequence[Start]) -> tuple[Series, Series]:
+    """Return the seconds until ready, and the processor time in them."""
+    return Series(name, tuple(each.ready for each in starts)), Series(name, tuple(each.cpu for each in starts))

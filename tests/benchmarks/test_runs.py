@@ -93,6 +93,7 @@ def test_startup_measures_cold_and_warm_on_both_hosts(run_bench):
     for cache in ("warm", "cold"):
         assert measured(report, f"{cache}-envoy") == [HOSTS[0], HOSTS[2]]
         assert measured(report, f"{cache}-grpcio") == [HOSTS[1], HOSTS[3]]
+        assert measured(report, f"cpu-{cache}-grpcio") == [HOSTS[1], HOSTS[3]]
 
 
 @needs_h2load
