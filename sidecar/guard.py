@@ -19,6 +19,7 @@ from sidecar.rules.perimeter import Application, Jwt, PerimeterDocument, compile
 from sidecar.telemetry import Metrics
 
 if TYPE_CHECKING:
+    from sidecar.backends.board_quota import Board
     from sidecar.backends.redis_quota import Fleet
 
 # The address of the Redis in which a fleet keeps its meters; it may hold a password, so it is no option.
@@ -34,6 +35,7 @@ class Keeper:
         metrics: count what goes without Redis.
         refused: told the code of each refusal.
         used: told the application, what an answer used, what that cost, and whether a budget's soft threshold is reached.
+        board: where all workers of this machine keep their meters; None: they are this process's own.
 
     Raises:
         ConfigError: the file, or the key set that it names, cannot be used.
@@ -46,8 +48,10 @@ class Keeper:
         *,
         refused: Callable[[str], None],
         used: Callable[[str, Usage, float, bool], None],
+        board: Board | None = None,
     ) -> None:
         self._used = used
+        self._board = board
         self._path = path
         self._metrics = metrics
         self._document = _read(path)
@@ -76,7 +80,11 @@ class Keeper:
         return perimeter, quotas, partial(price, document)
 
     def _meters(self, application: str, quotas: Quotas) -> Meters:
-        local = LocalMeters(application, quotas, clock=time.monotonic, wall_clock=time.time)
+        local: Meters = LocalMeters(application, quotas, clock=time.monotonic, wall_clock=time.time)
+        if self._board is not None:
+            from sidecar.backends.board_quota import BoardMeters  # noqa: PLC0415 - only where workers share quotas
+
+            local = BoardMeters(self._board, application, quotas)
         if self._fleet is None:
             return local
         from sidecar.backends.redis_quota import RedisMeters  # noqa: PLC0415 - an extra

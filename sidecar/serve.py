@@ -147,8 +147,14 @@ def _methods(
 def _open_perimeter(settings: Settings, instruments: Instruments) -> PerimeterKeeper | None:
     if settings.perimeter is None:
         return None
+    board = None
+    if settings.board is not None:
+        from sidecar.backends.board_quota import Board  # noqa: PLC0415 - only where workers share quotas
+
+        board = Board(settings.board, settings.worker)
+    recorder = instruments.recorder
     return PerimeterKeeper(
-        settings.perimeter, instruments.metrics, refused=instruments.recorder.refused, used=instruments.recorder.used
+        settings.perimeter, instruments.metrics, refused=recorder.refused, used=recorder.used, board=board
     )
 
 

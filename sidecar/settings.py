@@ -82,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True):
         routes: the upstreams file by which ext_proc tells Envoy where a request goes; None: Envoy knows.
         watching: audit log and traces.
         perimeter: the perimeter file; None: callers are believed.
+        board: the file on which all workers keep the meters of applications; None: each has its own.
         worker: which worker this is; each has a log of its own.
         ext_proc: what Envoy's configuration cannot say itself; see `sidecar.adapters.extproc_settings`.
         delivery: how rules reach this sidecar while it runs.
@@ -93,6 +94,7 @@ class Settings(msgspec.Struct, frozen=True):
     routes: Path | None = None
     watching: Watching = Watching()
     perimeter: Path | None = None
+    board: Path | None = None
     worker: int = 0
     ext_proc: dict[str, str] = {}
     delivery: Delivery = Delivery()

@@ -94,10 +94,10 @@ async def serve(
     Raises:
         ConfigError: an address is taken, or the host cannot be used here.
     """
-    with remembering(settings.delivery) as delivery:
+    with remembering(settings.delivery) as delivery, sharing(settings, workers) as shared:
         plan = Plan(
             factory=_FACTORY,
-            settings=msgspec.to_builtins(msgspec.structs.replace(settings, delivery=delivery), enc_hook=_encode),
+            settings=msgspec.to_builtins(msgspec.structs.replace(shared, delivery=delivery), enc_hook=_encode),
             listen=listen,
             host=_host_for(settings, host, say),
             workers=workers,
@@ -112,6 +112,16 @@ async def serve(
             return await supervisor.run()
         finally:
             pages.close()
+
+
+@contextlib.contextmanager
+def sharing(settings: Settings, workers: int) -> Iterator[Settings]:
+    """Give all workers one board for the meters of applications: what one lets in counts for all."""
+    if settings.perimeter is None or workers == 1:
+        yield settings
+        return
+    with private_folder("quotas") as folder:
+        yield msgspec.structs.replace(settings, board=folder / "board")
 
 
 @contextlib.contextmanager

@@ -121,6 +121,8 @@ class Metrics:
         self.audit_written = counter("audit_records", "Audit records handed to the log.")
         self.audit_dropped = counter("audit_dropped", "Audit records dropped because the log could not take them.")
         self.quarantined = counter("quarantined", "Blocked messages that were kept, sealed, or dropped.", ("outcome",))
+        for outcome in ("kept", "dropped"):
+            self.quarantined.labels(outcome)
         self.audit_healthy = gauge("audit_healthy", "Whether the audit log took what it was last given.")
         self.audit_queue = gauge("audit_queue", "Audit records that wait for the disk.")
         self.observe_stage: dict[str, Callable[[float], None]] = {

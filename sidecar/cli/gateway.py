@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from sidecar.gateway.run import DEMO, Gateway, Settings, run, run_until
 from sidecar.hosts.logs import FORMATS, begin
 from sidecar.settings import Delivery, Options
 from sidecar.settings import Settings as Served
-from sidecar.supervise import filter_workers, remembering
+from sidecar.supervise import filter_workers, remembering, sharing
 
 
 @click.command()
@@ -111,21 +112,22 @@ def gateway(
             perimeter=perimeter,
             delivery=arriving,
         )
-        own = filter_workers(served, host=host, count=workers, say=say)
-        settings = Settings(
-            listen,
-            upstream,
-            application,
-            concurrency,
-            workers=own,
-            forwarding=forwarding,
-            admin=read_admin(admin),
-            tls=read_tls(tls, client_ca),
-        )
-        async with run(snapshot, settings) as running:
-            _announce(running, settings, policy, len(snapshot.bundle.rule_set.rules))
-            await run_until(stop, running)
-            click.secho("\nstopping …", dim=True)
+        with sharing(served, workers or len(os.sched_getaffinity(0))) as shared_quotas:
+            own = filter_workers(shared_quotas, host=host, count=workers, say=say)
+            settings = Settings(
+                listen,
+                upstream,
+                application,
+                concurrency,
+                workers=own,
+                forwarding=forwarding,
+                admin=read_admin(admin),
+                tls=read_tls(tls, client_ca),
+            )
+            async with run(snapshot, settings) as running:
+                _announce(running, settings, policy, len(snapshot.bundle.rule_set.rules))
+                await run_until(stop, running)
+                click.secho("\nstopping …", dim=True)
 
     with remembering(delivery_of(shared)) as arriving:
         asyncio.run(main(arriving))

@@ -140,16 +140,22 @@ class LocalMeters:
                 return too_many("requests", wait)
         if self._slots is None:
             return ""
-        return "slot" if self._slots.enter(self._application) else too_many_at_once()
+        if self._slots.enter(self._application):
+            return "slot"
+        if self._requests:
+            self._requests.charge(self._application, -1, self._clock())  # a refusal takes nothing
+        return too_many_at_once()
 
     def take(self, length: int, tokens: int) -> Refusal | None:
         """Take a request's bytes and estimated tokens."""
         now = self._clock()
-        for meter, units, what in ((self._bytes, length, "bytes"), (self._tokens, tokens, "tokens")):
-            wait = meter.take(self._application, units, now) if meter else 0.0
-            if wait:
-                return too_many(what, wait)
-        return None
+        wait = self._bytes.take(self._application, length, now) if self._bytes else 0.0
+        if wait:
+            return too_many("bytes", wait)
+        wait = self._tokens.take(self._application, tokens, now) if self._tokens else 0.0
+        if wait and self._bytes:
+            self._bytes.charge(self._application, -length, now)  # both, or neither
+        return too_many("tokens", wait) if wait else None
 
     def charge(self, prompt: int, completion: int, money: float) -> bool:
         """Charge what an answer used; true where a budget's soft threshold is reached."""
