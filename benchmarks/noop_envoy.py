@@ -6,7 +6,8 @@ import asyncio
 import sys
 
 from sidecar.hosts.listen import Listen, parse_address
-from sidecar.hosts.supervisor import Plan, Supervisor
+from sidecar.hosts.plan import Plan
+from sidecar.hosts.supervisor import Supervisor
 
 
 def main() -> None:

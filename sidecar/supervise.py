@@ -13,8 +13,9 @@ import msgspec
 from sidecar.adapters.admin import Admin
 from sidecar.errors import ConfigError
 from sidecar.hosts.listen import Listen, TcpAddress
+from sidecar.hosts.plan import Plan, choose_host
 from sidecar.hosts.ports import private_folder
-from sidecar.hosts.supervisor import Plan, Supervisor, choose_host
+from sidecar.hosts.supervisor import Supervisor
 from sidecar.settings import Delivery, Settings
 
 if TYPE_CHECKING:

@@ -24,18 +24,12 @@ from sidecar.rules.documents import load
 from sidecar.rules.schema import Manifest
 from sidecar.rules.shipping import Contents, Floor, is_newer, is_news, raise_floor
 
+# fmt: off
 Outcome = Literal[
-    "activated",
-    "unchanged",
-    "shadowing",
-    "refused",
-    "rolled_back",
-    "promoted",
-    "shadow_ended",
-    "reloaded",
-    "followed",
-    "not_followed",
+    "activated", "unchanged", "shadowing", "refused", "rolled_back", "promoted", "shadow_ended", "reloaded",
+    "followed", "not_followed",
 ]
+# fmt: on
 
 Step = Literal["start", "take", "rollback", "reload"]
 

@@ -18,7 +18,8 @@ from sidecar.gateway.demo import DemoUpstream
 from sidecar.gateway.envoy import Envoy, require_free, upstream_stats
 from sidecar.hosts import grpcio
 from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, limits_for
-from sidecar.hosts.supervisor import Plan, Supervisor, supervised
+from sidecar.hosts.plan import Plan
+from sidecar.hosts.supervisor import Supervisor, supervised
 from sidecar.rules.upstreams import Forwarding
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sidecar.errors import ConfigError
 from sidecar.hosts.listen import Listen, Tls, parse_address
-from sidecar.hosts.supervisor import Plan, Supervisor
+from sidecar.hosts.plan import Plan
+from sidecar.hosts.supervisor import Supervisor
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from google.protobuf.wrappers_pb2 import BytesValue, StringValue
 from sidecar.errors import ConfigError
 from sidecar.hosts import envoy
 from sidecar.hosts.listen import Listen, TcpAddress, UnixAddress
-from sidecar.hosts.supervisor import choose_host, worker_listen
+from sidecar.hosts.plan import choose_host, worker_listen
 
 # A fresh connection each time, or all calls would go to the worker that has the first one.
 FRESH = (("grpc.use_local_subchannel_pool", 1),)
