@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import string
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -16,6 +17,7 @@ from sidecar.backends.layered_scanner import LayeredScanner
 from sidecar.backends.operator_tools import operator_tools
 from sidecar.backends.presidio_deferred import DeferredPresidio
 from sidecar.backends.presidio_settings import Settings
+from sidecar.core import prefixes
 from sidecar.core.decide import TargetPolicy
 from sidecar.core.engine import Engine, Lane
 from sidecar.core.filter import Filter, Observer
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 # Applications and routes come from callers; so many filters are kept, and the rest are made anew.
 _FILTERS_KEPT = 1024
 
+# What most answers are written with.
+_LETTERS = string.ascii_lowercase + " .,\n'-"
 # Holds something for most recognizers.
 _SAMPLE = "Write to ada@example.com or call +1 212 555 0142, card 4111 1111 1111 1111, from 192.0.2.1."
 
@@ -147,6 +151,11 @@ class Snapshot:
         # A model that is late now is no reason to stop: messages that it does not read meet the failure policy.
         with contextlib.suppress(RecognizerError):
             self.engine.judge(sample, self.filter().lane)
+
+    def warm_streams(self) -> None:
+        """Step the hold-back automaton over every pair of letters: the first answers would wait for it, 50 ms in all."""
+        automaton = prefixes_of(self.filter().lane, "response.text")
+        automaton.advance(prefixes.Live(), "".join(first + second for first in _LETTERS for second in _LETTERS), 0)
 
     def _lane(self, application: str, route: str) -> Lane:
         """Return the lane for what applies; callers choose routes, and must not make us compile one for each."""

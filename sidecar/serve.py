@@ -61,6 +61,7 @@ def workload(settings: Mapping[str, Any]) -> Workload:
     def load_again(files: Mapping[str, bytes], observed: bool) -> Snapshot:
         snapshot = load(files, observed)
         snapshot.warm_recognizers()  # the rules in force serve meanwhile
+        snapshot.warm_streams()
         return snapshot
 
     store = _open_store(given.delivery)
@@ -97,6 +98,7 @@ def workload(settings: Mapping[str, Any]) -> Workload:
 
     def finish() -> None:
         live.current().warm_recognizers()
+        live.current().warm_streams()
         gc.freeze()  # as `hosts.worker` does with what was loaded before
 
     async def start() -> None:

@@ -3,9 +3,11 @@
 import gc
 
 from sidecar import config
-from sidecar.app import compile_snapshot, load_files
+from sidecar.app import Snapshot, compile_snapshot, load_files
 from sidecar.core import streaming
 from sidecar.core.confirm import Plan
+from sidecar.core.prefixes import Live
+from sidecar.core.streaming import prefixes_of
 from sidecar.model import TARGETS
 from sidecar.rules.bundle import read_bundle
 from sidecar.rules.policy import read_policy
@@ -47,3 +49,14 @@ def test_nothing_of_replaced_rules_stays(tmp_path):
         load_files(bundle(f"1.{number}.0"), options).warm()
 
     assert plans() == before
+
+
+def test_first_answers_find_their_automaton_stepped(snapshot):
+    """After the warm-up, prose opens no match whose beginning has to be worked out."""
+    own = Snapshot(snapshot.bundle, snapshot.policy, snapshot.table, snapshot.scanner)
+    own.warm_streams()
+    automaton = prefixes_of(own.filter().lane, "response.text")
+    known = dict(automaton._opened)
+    automaton.advance(Live(), " the harbour lights were bright, and it's late.\n", 0)
+
+    assert automaton._opened == known
