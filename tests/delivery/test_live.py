@@ -1,6 +1,7 @@
 """Rules that arrive at a running sidecar, by every way, on both hosts, at every worker."""
 
 import http.server
+import os
 import re
 import signal
 import threading
@@ -157,3 +158,22 @@ def test_a_shadow_of_all_workers_is_added_up_before_it_is_promoted(tmp_path):
         assert (outcome, verdicts, dict(seen.differences)) == ("shadowing", {"block"}, {"block->flag": 10})
         assert {worker.version for worker in promoted.workers} == {"1.1.0"}
         assert (sidecar.check(CANARY)[0], sidecar.status().HasField("shadow")) == ("flag", False)
+
+
+def test_what_was_pushed_outlives_workers_and_with_a_store_the_sidecar(tmp_path):
+    """A worker that is killed comes back with the rules in force, not with those of the folder; so does the next start."""
+    signed = Signed(tmp_path)
+    signed.write(tmp_path / "rules", good("1.0.0"))
+    options = ("--rules", str(tmp_path / "rules"), "--rules-trust", str(signed.public), "--rules-push")
+    wanted = revision(good("1.1.0"))
+    with serving(tmp_path, *options, "--rules-store", str(tmp_path / "store"), workers=2) as sidecar:
+        sidecar.push(signed.archive(good("1.1.0")))
+        victim = sidecar.workers()[1]["pid"]
+        os.kill(victim, signal.SIGKILL)
+        sidecar.until(lambda: sidecar.workers()[1]["pid"] not in (victim, None) and sidecar.workers()[1]["ready"])
+        revived = {worker["revision"] for worker in sidecar.workers()}
+    with serving(tmp_path, *options, "--rules-store", str(tmp_path / "store")) as sidecar:
+        replayed, _ = sidecar.push(signed.archive(good("1.0.5")))
+
+        assert (revived, sidecar.check(CANARY)) == ({wanted}, ("block", wanted))
+        assert (replayed, sidecar.status().active.version) == ("refused", "1.1.0")
