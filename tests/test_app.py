@@ -57,6 +57,6 @@ def test_first_answers_find_their_automaton_stepped(snapshot):
     own.warm_streams()
     automaton = prefixes_of(own.filter().lane, "response.text")
     known = dict(automaton._opened)
-    automaton.advance(Live(), " the harbour lights were bright, and it's late.\n", 0)
+    automaton.advance(Live(" "), "the harbour lights were bright, and it's late.\n", 0)
 
-    assert automaton._opened == known
+    assert set(automaton._opened) == set(known)
