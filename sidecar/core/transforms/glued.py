@@ -26,13 +26,16 @@ SIGNS = (
     Sign(f"(?:previous|prior|system|your|initial|above|secret|hidden)(?:{_NOUNS})"),
     *(Sign(f"[a-z]{{3}}{pair}[a-z]{{3}}") for pair in _PAIRS.split() if len(pair) > 5 and pair != "yourself"),
     # Longer than any word but a few; German ones stay whole, since no English words cover them.
-    Sign("[a-z]{22}"),
+    Sign("[a-z]{22}", caseless=False),
+    Sign("[A-Z]{22}", caseless=False),
 )
 _RUN = re.compile(r"[A-Za-z]{5,}")
 # Among words that are written apart, only a run that is longer than most of them is looked at; where the better half of
 # a text is such runs, every one is.
 _LONG, _SHORT = 14, 5
 _LONGEST_WORD = 16
+# Names in source code are no words that somebody glued, unless nothing else is there.
+_HUMP = re.compile("[a-z][A-Z]")
 # What a piece costs: the fewest known words win, and letters that belong to none of them cost more than any word.
 _KNOWN, _TWO, _ONE = 1.0, 1.4, 2.2
 _UNKNOWN, _UNKNOWN_LETTER = 2.5, 1.0
@@ -51,7 +54,7 @@ def _edits(text: str) -> Iterator[Edit]:
     least = _SHORT if 2 * long > len(text) else _LONG
     for found in runs:
         start = found.start()
-        if found.end() - start < least:
+        if found.end() - start < least or (least == _LONG and _HUMP.search(found[0])):
             continue
         for word in _words(found[0]):
             if start > found.start():
