@@ -10,7 +10,7 @@ import yaml
 from sidecar.model import Verdict
 
 TEXTS = yaml.safe_load((Path(__file__).parent / "hand_written.yaml").read_text("utf-8"))
-# What was measured when the model was learned is 0.90 and 0.92.
+# Measured: 0.90 and 0.92 when they were written; the rule about the text above in other languages came of the misses.
 CAUGHT, LEFT_ALONE = 0.88, 0.9
 
 
