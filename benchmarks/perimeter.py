@@ -19,9 +19,10 @@ from benchmarks.command import Scenario
 from benchmarks.contenders import Contender, running, sidecar
 from benchmarks.report import Figure, Goal
 from benchmarks.timing import in_turns
+from sidecar.backends.board_quota import Board, BoardMeters
 from sidecar.core.entrance import Entrance
 from sidecar.core.exchange import BodyEvent, HeadersEvent
-from sidecar.core.gatekeeper import Admission, LocalMeters, MeteredGate, Quotas, Usage
+from sidecar.core.gatekeeper import Admission, LocalMeters, MeteredGate, Meters, Quotas, Usage
 from sidecar.core.perimeter import Credentials
 from sidecar.core.quota import Budget, Rate
 from sidecar.rules.perimeter import Application, Networks, PerimeterDocument, compile_perimeter, hash_key
@@ -73,12 +74,20 @@ def _perimeter(book: Book, effort: Effort) -> None:
         "SPIFFE id": partial(_admitted, gate, peer),
         "HTTP exchange": _exchanged(gate),
     }
+    with tempfile.TemporaryDirectory() as folder:
+        board = Board(Path(folder, "board"), 0)
+        calls["HTTP exchange, meters of all workers"] = _exchanged(_gate(partial(BoardMeters, board)))
+        _add(book, calls, effort)
+        board.close()
+
+
+def _add(book: Book, calls: dict[str, Callable[[], object]], effort: Effort) -> None:
     for name, series in in_turns(calls, effort.turns).items():
         goals = (Goal("value", _CHECK_MICROS),)
         book.add(Figure(f"check-{name}", f"perimeter, {name}", "µs", series, goals=goals))
 
 
-def _gate() -> MeteredGate:
+def _gate(meters: Callable[[str, Quotas], Meters] | None = None) -> MeteredGate:
     document = PerimeterDocument(
         schema=1,
         networks=Networks(allow=("10.0.0.0/8", "192.168.0.0/16"), deny=("10.9.0.0/16",)),
@@ -93,7 +102,7 @@ def _gate() -> MeteredGate:
             *[Application(f"other-{number}", keys=(hash_key(f"{number}"),)) for number in range(200)],
         ),
     )
-    meters = partial(LocalMeters, clock=time.monotonic, wall_clock=time.time)
+    meters = meters or partial(LocalMeters, clock=time.monotonic, wall_clock=time.time)
     price = lambda usage: usage.completion_tokens / 1e6  # noqa: E731 - one expression is the whole price
     return MeteredGate(compile_perimeter(document, None), {"shop": _QUOTAS}, price, meters=meters)
 
