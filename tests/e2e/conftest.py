@@ -10,6 +10,7 @@ from sidecar.gateway.run import Settings, run
 from sidecar.hosts.envoy import unusable
 from sidecar.rules.bundle import read_bundle
 from sidecar.rules.policy import read_policy
+from tests.chaos.canary import Canary
 from tests.e2e.mesh import as_command, in_process, in_thread, mesh
 from tests.e2e.settings import POLICY, SETTINGS
 
@@ -26,7 +27,10 @@ def envoy():
 @pytest.fixture(scope="session")
 def gateway(envoy, snapshot):
     """A gateway before the echo upstream, with the body modes that ship."""
-    with in_thread(run(snapshot, Settings(listen="127.0.0.1:0", concurrency=1))) as started:
+    with (
+        in_thread(run(snapshot, Settings(listen="127.0.0.1:0", concurrency=1))) as started,
+        Canary("tests/e2e: gateway", url=started.url, arrived=lambda: list(started.demo.bodies)),
+    ):
         yield started
 
 
@@ -44,7 +48,14 @@ def host_mesh(request, envoy):
     """The same before `sidecar serve`, on each host."""
     if request.param == "envoy" and (reason := unusable()):
         pytest.skip(reason)
-    with in_thread(mesh(SETTINGS, lambda folder: as_command(folder, POLICY, request.param))) as started:
+    with (
+        in_thread(mesh(SETTINGS, lambda folder: as_command(folder, POLICY, request.param))) as started,
+        Canary(
+            f"tests/e2e: mesh[{request.param}]",
+            url=started.url("buffered"),
+            arrived=lambda: list(started.upstream.bodies),
+        ),
+    ):
         yield started
 
 
