@@ -22,7 +22,7 @@ from tests.chaos.upstream import Upstream
 from tests.e2e.mesh import in_thread
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 90
+START_SECONDS = 300
 
 
 class Sidecar:
