@@ -84,6 +84,8 @@ class WorkerProcess:
             stdin=asyncio.subprocess.DEVNULL,
             env={**os.environ, **variables, **spec.to_environment()},
             pass_fds=(theirs.fileno(),),
+            # A terminal's Ctrl-C, and whoever signals the group, means the supervisor: an Envoy would end without a drain.
+            process_group=0,
         )
         theirs.close()
         return cls(spec, process, await Channel.open(ours), private, asks)

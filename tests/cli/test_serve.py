@@ -1,5 +1,6 @@
 """`sidecar serve` as people start it: on each host, with a call, a health question and an end."""
 
+import os
 import re
 import signal
 import subprocess
@@ -36,6 +37,28 @@ def test_serve_answers_and_ends(host):
 
         assert verdicts == [pb.VERDICT_BLOCK, pb.VERDICT_ALLOW]
         assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_signal_to_the_whole_group_drains(tmp_path, host):
+    """As a terminal's Ctrl-C, or `timeout`, does it: workers end with a drain, and their audit log with its end."""
+    command = ("serve", "--host", host, "--workers", "1", "--listen", "127.0.0.1:0", "--admin", "off")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sidecar", *command, "--audit", str(tmp_path / "audit")],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert next(line for line in process.stderr if "ready" in line)
+        os.killpg(process.pid, signal.SIGINT)
+
+        assert process.wait(30) == 0
+        assert b'"event":"stop"' in (tmp_path / "audit" / "audit-0-000001.jsonl").read_bytes()
     finally:
         process.kill()
         process.wait()
