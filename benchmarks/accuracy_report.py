@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import matplotlib as mpl
 import msgspec
 
-from sidecar.training.metrics import RATES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from benchmarks.accuracy import Accuracy, Evaded, Scores
-    from sidecar.training.metrics import Figures
+from benchmarks.accuracy import Accuracy, Evaded, Scores
+from sidecar.training.metrics import RATES, Figures
 
 _RATES = tuple(f"{rate:.1%}" for rate in RATES)
 

@@ -6,7 +6,8 @@ import asyncio
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import msgspec
@@ -16,9 +17,6 @@ from rich.panel import Panel
 
 from sidecar.app import load_snapshot
 from sidecar.gateway.run import Gateway, Settings, run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _PATH = "/v1/chat/completions"
 

@@ -7,8 +7,9 @@ import gzip
 import json
 import statistics
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 from rich.console import Console
@@ -17,10 +18,6 @@ from rich.table import Table
 from sidecar.backends.ner import NerRecognizer
 from sidecar.backends.ner_network import ENTITIES
 from sidecar.backends.ner_settings import SHIPPED_MODEL, NerSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
 
 # Documents of UD English-EWT that training does not see (sidecar.training.ner_corpus.HELD_OUT).
 _HELD_OUT = "uner-ewt-dev"

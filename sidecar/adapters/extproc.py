@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import itertools
 import secrets
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
 import msgspec
 
 from sidecar.adapters._pb import external_processor_pb2 as pb
+from sidecar.adapters.credentials import Guard
 from sidecar.adapters.escort import Escort, Stopwatch, Timings
 from sidecar.adapters.extproc_clean import prepared
 from sidecar.adapters.extproc_exchange import Exchange, Reading
 from sidecar.adapters.extproc_settings import settings_of, to_caller
-from sidecar.adapters.rpc import Method, RpcError, Shape, Status
-from sidecar.adapters.tracing import begin_trace
+from sidecar.adapters.rpc import Answer, Call, Method, RpcError, Shape, Status
+from sidecar.adapters.tracing import ExchangeTrace, Tracer, begin_trace
 from sidecar.core.api_errors import Fault
 from sidecar.core.dispatch import Dispatch
 from sidecar.core.entrance import Entrance
@@ -24,6 +26,7 @@ from sidecar.core.exchange import (
     BodyEvent,
     Caller,
     Continue,
+    Direction,
     Event,
     HeaderEdits,
     Headers,
@@ -34,22 +37,14 @@ from sidecar.core.exchange import (
     SendChunk,
     TrailersEvent,
 )
+from sidecar.core.filter import Filters
 from sidecar.core.perimeter import Credentials
+from sidecar.core.schemas import Schema
 from sidecar.core.transaction import Transaction
 from sidecar.core.upstreams import POOL_HEADER, Directory
+from sidecar.model import Decision
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
-
-    from sidecar.adapters.credentials import Guard
-    from sidecar.adapters.rpc import Answer, Call
-    from sidecar.adapters.tracing import ExchangeTrace, Tracer
-    from sidecar.core.exchange import Direction
-    from sidecar.core.filter import Filters
-    from sidecar.core.schemas import Schema
-    from sidecar.model import Decision
-
-    Report = Callable[[Direction, Schema, Decision], None]
+Report = Callable[[Direction, Schema, Decision], None]
 
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 # Names in the certificate of the HTTP client; Envoy sends them where its configuration lists them.

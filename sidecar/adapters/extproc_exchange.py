@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 
+from sidecar.adapters._pb import external_processor_pb2 as pb
+from sidecar.adapters.escort import Escort
+from sidecar.core.api_errors import Fault
+from sidecar.core.exchange import Action, Event
+from sidecar.core.transaction import Transaction
 from sidecar.errors import DeadlineExceeded
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from sidecar.adapters._pb import external_processor_pb2 as pb
-    from sidecar.adapters.escort import Escort
-    from sidecar.core.api_errors import Fault
-    from sidecar.core.exchange import Action, Event
-    from sidecar.core.transaction import Transaction
 
 # Longer inspections leave the event loop, so that other exchanges go on and the deadline can be kept.
 _INLINE_BYTES = 32 * 1024

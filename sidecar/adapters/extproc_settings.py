@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sidecar.adapters._pb import external_processor_pb2 as pb
+from sidecar.adapters.rpc import Metadata
 from sidecar.core.exchange import BodyMode, Caller, Modes
 from sidecar.core.refusal import METADATA_NAMESPACE
 from sidecar.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from sidecar.adapters.rpc import Metadata
 
 _ATTRIBUTE = "attribute:"
 # What Envoy's configuration may say about an exchange, as gRPC metadata `x-sidecar-KEY`, and what each value looks like.

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import brotli
 import zstandard
 
-from sidecar.core.coding import DECODERS, require_whole
+from sidecar.core.coding import DECODERS, Decoder, require_whole
 from sidecar.errors import MalformedBody
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sidecar.core.coding import Decoder
 
 # RFC 8878 asks decoders to take windows of 8 MiB; larger ones only cost memory.
 _WINDOW_BYTES = 8 * 2**20

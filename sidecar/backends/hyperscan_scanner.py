@@ -5,19 +5,15 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import hyperscan
 import msgspec
 
 from sidecar.backends.sealed_cache import cache_key, read_sealed, write_sealed
+from sidecar.core.scan import Gate
 from sidecar.errors import ScannerError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sidecar.core.scan import Gate
 
 
 class HyperscanScanner:

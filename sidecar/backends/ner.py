@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import zipfile
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import spacy
@@ -17,8 +18,6 @@ from sidecar.core.scan import Found
 from sidecar.errors import ConfigError, RecognizerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from spacy.language import Language
     from spacy.tokens import Doc
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,8 +23,6 @@ from sidecar.backends.ner_features import FeatureTables, KeyTable, fingerprint, 
 from sidecar.backends.ner_network import ENTITIES, SENTENCE_FLAGS, Mention, Network, Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from numpy.typing import NDArray
     from spacy.vocab import Vocab
 

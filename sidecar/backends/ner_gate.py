@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
 from sidecar.backends.ner_features import TOKEN_LIMIT, KeyTable, fingerprint, normalise_token
 from sidecar.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # Gazetteer bits, as training sets them (sidecar.training.ner_tables).
 FIRST_NAME, LAST_NAME, PLACE, ORGANISATION = 0b11, 0b1100, 0b111_0000, 1 << 10

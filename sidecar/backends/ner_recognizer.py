@@ -12,23 +12,18 @@ import itertools
 import threading
 import time
 import weakref
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from sidecar.backends.import_lock import LOADING
 from sidecar.backends.ner_gate import NameGate
-from sidecar.backends.ner_pool import NerOutcome, NerPool, NerStatus, PoolSettings
+from sidecar.backends.ner_pool import Finder, NerOutcome, NerPool, NerStatus, PoolSettings
 from sidecar.backends.ner_settings import SHIPPED_MODEL, NerSettings
 from sidecar.backends.ner_windows import windows
 from sidecar.core.scan import Found, Gate
 from sidecar.errors import ConfigError, RecognizerError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
-    from concurrent.futures import Future
-
-    from sidecar.backends.ner_pool import Finder
-
 
 T = TypeVar("T")
 

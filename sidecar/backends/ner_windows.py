@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from sidecar.core.scan import Found
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 # spaCy keeps about 300 bytes for each token.
 WINDOW = 20_000

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Sequence
+from typing import Any
 
 import regex
 
-if TYPE_CHECKING:
-    import re
-    from collections.abc import Sequence
-
-    from sidecar.core.scan import Gate
+from sidecar.core.scan import Gate
 
 
 class ReScanner:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from sidecar import config
+from sidecar.delivery.build import Offer
 from sidecar.rules.shipping import ENVELOPE
-
-if TYPE_CHECKING:
-    from sidecar.delivery.build import Offer
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 rules_option = click.option(

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from sidecar.core.api_errors import Fault
+from sidecar.core.dialects import Dialect
 from sidecar.core.guard import Event, OutputGuard, Stop
-from sidecar.model import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sidecar.core.api_errors import Fault
-    from sidecar.core.dialects import Dialect
-    from sidecar.core.schemas import Schema
-    from sidecar.model import Decision
+from sidecar.core.schemas import Schema
+from sidecar.model import Decision, Verdict
 
 
 class AnswerStream:

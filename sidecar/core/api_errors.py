@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sidecar.model import Decision
+from sidecar.model import Decision
 
 BLOCKED = "blocked"
 # Long lists of rules help nobody and grow with the message.

@@ -5,17 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from sidecar.core.splice import apply_edits
 from sidecar.errors import EngineError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sidecar.model import Edit
+from sidecar.model import Edit
 
 # In segment paths, behind `#`: the text that a string holds as base64.
 BASE64_MARK = "="

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import msgspec
 
 from sidecar.core import api_errors
 from sidecar.core.sse import event_stream_headers, event_stream_message
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def write(name: str, fault: api_errors.Fault) -> bytes:

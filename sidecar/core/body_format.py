@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sidecar.core.coding import coding_of
+from sidecar.core.engine import Lane
+from sidecar.core.exchange import Direction, HeadersEvent
 from sidecar.core.schemas import JSON_REQUEST, Schema, request_schema, response_schema
 from sidecar.errors import BodyTooLarge, MalformedBody, UnsupportedContent
-
-if TYPE_CHECKING:
-    from sidecar.core.engine import Lane
-    from sidecar.core.exchange import Direction, HeadersEvent
 
 
 def body_schema(direction: Direction, path: str, headers: HeadersEvent) -> Schema:

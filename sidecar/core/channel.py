@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
 from sidecar.core.confirm import ALSO_REACH
-from sidecar.core.lookout import measured
-from sidecar.core.prefixes import Live
+from sidecar.core.lookout import Meter, Watch, measured
+from sidecar.core.prefixes import Live, PrefixAutomaton
 from sidecar.errors import EngineError
-from sidecar.model import Decision, Segment, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sidecar.core.lookout import Meter, Watch
-    from sidecar.core.prefixes import PrefixAutomaton
-    from sidecar.model import Finding
+from sidecar.model import Decision, Finding, Segment, Verdict
 
 # Code points of released text that are kept, so that rules see what stands before: word boundaries, context words, `also`.
 CONTEXT = ALSO_REACH

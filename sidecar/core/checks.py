@@ -8,14 +8,11 @@ import string
 import zlib
 from base64 import b32decode, urlsafe_b64decode
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from sidecar.model import Confirm
+from sidecar.model import Confirm
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 

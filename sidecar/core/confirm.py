@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from sidecar.core.checks import CHECKS
 from sidecar.core.reach import Window, search, windows
+from sidecar.core.scan import Found, Hits, Recognizer
 from sidecar.model import Finding, Pattern, Rule, Segment, Verdict, View
-
-if TYPE_CHECKING:
-    import re
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from sidecar.core.scan import Found, Hits, Recognizer
 
 # A message with more findings than this says nothing new; what is left of it is refused as `limits.exceeded`.
 FINDINGS_LIMIT = 1000

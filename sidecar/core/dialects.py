@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import msgspec
 
 from sidecar.core import block_events
+from sidecar.core.api_errors import Fault
 from sidecar.core.fields import DERIVED, MEDIA, SEALED, Field, below
 from sidecar.core.formats import bedrock, openai
 from sidecar.core.json_list import ListFramer
@@ -16,11 +17,6 @@ from sidecar.core.sse import (
     LineFramer,
     SseFramer,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sidecar.core.api_errors import Fault
 
 TEXT, REASONING, CALL = "response.text", "response.reasoning", "response.tool_call"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,23 +16,17 @@ from sidecar.core.limits import Sizes
 from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.mask import mask
 from sidecar.core.normalise import normalise
+from sidecar.core.prefixes import PrefixAutomaton
 from sidecar.core.pseudonyms import Keyring, Pseudonyms
+from sidecar.core.recall import Recall
 from sidecar.core.restore import restored
 from sidecar.core.scan import Scanner, Signs, scan
+from sidecar.core.schemas import Format, Schema
 from sidecar.core.score import Weigher, score
 from sidecar.core.stages import Mark, unmarked
-from sidecar.core.turns import removed
+from sidecar.core.turns import Turns, removed
 from sidecar.errors import BodyTooLarge
-from sidecar.model import Decision, Segment, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from sidecar.core.prefixes import PrefixAutomaton
-    from sidecar.core.recall import Recall
-    from sidecar.core.schemas import Format, Schema
-    from sidecar.core.turns import Turns
-    from sidecar.model import Finding
+from sidecar.model import Decision, Finding, Segment, Verdict
 
 
 class Lane(msgspec.Struct, frozen=True):

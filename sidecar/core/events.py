@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from sidecar.core import jsontext
+from sidecar.core.dialects import Dialect
 from sidecar.core.extract import (
     LONG_NUMBER,
     SHORT_KEY,
@@ -23,14 +25,9 @@ from sidecar.core.extract import (
 from sidecar.core.fields import DERIVED, MEDIA, NUMBERS, OPAQUE, SEALED, VOCABULARY, Field, Schema
 from sidecar.core.mask import without_derived
 from sidecar.core.splice import apply_edits
+from sidecar.core.sse import Frame
 from sidecar.errors import MalformedBody
 from sidecar.model import Edit, Segment
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sidecar.core.dialects import Dialect
-    from sidecar.core.sse import Frame
 
 # The numbers of choice, block and call that a text belongs to.
 Numbers = tuple[int, ...]

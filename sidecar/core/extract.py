@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -12,9 +13,6 @@ from sidecar.core.attachments import BASE64_MARK, read_attachment
 from sidecar.core.fields import DERIVED, MEDIA, NUMBERS, OPAQUE, ROLE, SEALED, VOCABULARY, Field, Schema
 from sidecar.errors import BodyTooLarge, MalformedBody
 from sidecar.model import Finding, Kind, Segment, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 # More strings than any conversation holds; each costs a scan, so a body of a million short strings must not pass.
 SEGMENT_LIMIT = 20_000

@@ -5,12 +5,9 @@ A feature is a number: kind, then up to three concepts, seven bits each. Names a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from sidecar.core.lexicon import Occurrence
+from sidecar.core.lexicon import Occurrence
 
 # Tokens of a window, and how far the next one begins: an attack is rarely longer than a paragraph, and a long
 # document must not add up small signs.

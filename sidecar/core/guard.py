@@ -8,26 +8,22 @@ and calls do not wait for each other.
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from sidecar.core import api_errors
 from sidecar.core.channel import Channel, TextChannel
+from sidecar.core.dialects import Dialect
+from sidecar.core.engine import Engine, Lane
 from sidecar.core.events import EventReader, Numbers, Reading
 from sidecar.core.json_channel import JsonChannel
 from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.splice import apply_edits
+from sidecar.core.sse import Frame
 from sidecar.core.streaming import Judging
 from sidecar.errors import BodyTooLarge, EngineError, InputError
 from sidecar.model import Decision, Edit, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from sidecar.core.dialects import Dialect
-    from sidecar.core.engine import Engine, Lane
-    from sidecar.core.sse import Frame
 
 # Bytes of frames that wait; the widest rule is far below, so only a stream that plays for time gets here.
 HOLD_LIMIT = 2**20

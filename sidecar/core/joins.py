@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from sidecar.model import Finding, Kind, Segment
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    Find = Callable[[Sequence[Segment]], Sequence[Finding]]
+Find = Callable[[Sequence[Segment]], Sequence[Finding]]
 
 # So many neighbours are joined, the newest; of a long one, so much of its head and of its tail.
 NEIGHBOURS = 12

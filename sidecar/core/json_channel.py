@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from sidecar.core.channel import Change, Changes, TextChannel
+from sidecar.core.channel import Change, Changes, Judge, TextChannel
 from sidecar.core.extract import KEY_LENGTH, LONG_NUMBER, number_segment
 from sidecar.core.splice import apply_edits
-from sidecar.model import Verdict
-
-if TYPE_CHECKING:
-    from sidecar.core.channel import Judge
-    from sidecar.model import Decision
+from sidecar.model import Decision, Verdict
 
 # Characters of the shortest number that is long: `1e6`.
 _LONG = 3

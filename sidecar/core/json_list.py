@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from sidecar.core.jsontext import DEPTH_LIMIT, too_deep
 from sidecar.core.sse import Buffer, Frame
 from sidecar.errors import MalformedBody
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _STRUCTURE = re.compile(rb'["{}\[\]]')
 _IN_STRING = re.compile(rb'"|\\[\s\S]')

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import msgspec
 
@@ -12,9 +13,6 @@ from sidecar.core.attachments import BASE64_MARK, edit_attachment
 from sidecar.core.splice import apply_edits
 from sidecar.errors import BodyTooLarge, EngineError, MalformedBody
 from sidecar.model import Edit
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
 
 # Coraza allows 1024 levels; no LLM API needs more than a dozen. Deep nesting only costs the parsers behind us.
 DEPTH_LIMIT = 128

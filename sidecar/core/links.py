@@ -7,15 +7,10 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from sidecar.core.lookout import ANSWERS
-from sidecar.model import Finding, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sidecar.model import Segment
+from sidecar.model import Finding, Segment, Verdict
 
 _URL = r"[^\s<>()\"']{1,1500}"
 _TAGS = "a|area|audio|base|body|embed|form|frame|iframe|image|img|input|link|object|script|source|svg|table|td|track|use|video"

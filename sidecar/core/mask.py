@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from sidecar.core import jsontext, parts
-from sidecar.core.fields import DERIVED
+from sidecar.core.fields import DERIVED, Schema
 from sidecar.core.splice import apply_edits
 from sidecar.errors import EngineError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sidecar.core.fields import Schema
-    from sidecar.model import Edit
+from sidecar.model import Edit
 
 
 def mask(body: bytes, edits: Sequence[Edit], schema: Schema) -> bytes:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sidecar.core.exchange import BodyMode, Modes
-
-if TYPE_CHECKING:
-    from sidecar.core.engine import Lane
-    from sidecar.core.exchange import Caller
+from sidecar.core.engine import Lane
+from sidecar.core.exchange import BodyMode, Caller, Modes
 
 # The modes in which the whole request is here before any of it goes on. In STREAMED the upstream has the first chunks
 # when the last one is judged; in BUFFERED_PARTIAL what outgrows the buffer passes unseen.

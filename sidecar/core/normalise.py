@@ -8,19 +8,13 @@ in turn, within bounds.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
-from sidecar.core.transforms import TRANSFORMS, Kind
+from sidecar.core.transforms import TRANSFORMS, Kind, Transform
 from sidecar.core.transforms.reading import Reading, in_place, substitute, then
-from sidecar.model import View
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-
-    from sidecar.core.transforms import Transform
-    from sidecar.model import Segment
+from sidecar.model import Segment, View
 
 # How deep encodings may be nested; how many views one segment may have; how many times longer than the segment its
 # decoded text, and all its views together, may be. Past any of them the failure policy decides.

@@ -14,10 +14,8 @@ bank account, a driver's licence and three telephone numbers. What is decided he
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sidecar.model import Finding
+from sidecar.model import Finding
 
 # Presidio scores a host name with a scheme 0.6, one without 0.5 (before context words).
 _BARE_URL_SCORE = 0.5

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import msgspec
 
 from sidecar.core import jsontext, media
+from sidecar.core.fields import Schema
 from sidecar.errors import BodyTooLarge, MalformedBody, UnsupportedContent
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sidecar.core.fields import Schema
 
 # Enough for any upload to a model; a bound on what one body can make us look at.
 PART_LIMIT = 1000

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
 from sidecar.core.confirm import Candidate, Plan
 from sidecar.core.scan import Gate, Recognizer
 from sidecar.core.transforms import TRANSFORMS
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from sidecar.model import Pattern, Rule
+from sidecar.model import Pattern, Rule
 
 
 class GateTable(msgspec.Struct, frozen=True):

@@ -10,13 +10,11 @@ from __future__ import annotations
 import importlib
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sidecar.core.pattern_steps import ATOMS, Guard, Matches, base, is_run, matcher, split_guards
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # The parser has no public name; its tree is what `re` itself compiles.
 _parser: Any = importlib.import_module("re._parser")

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import msgspec
 
-from sidecar.core.lookout import ANSWERS, NOTHING, Lookout
+from sidecar.core.lookout import ANSWERS, NOTHING, Lookout, Watch
 from sidecar.core.score import ATTACK_FAMILIES
 from sidecar.core.words import WordWatch
-from sidecar.model import Finding, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sidecar.core.lookout import Watch
-    from sidecar.model import Decision, Segment
+from sidecar.model import Decision, Finding, Segment, Verdict
 
 _WORD = re.compile(r"\w+")
 _SENTENCE_END = re.compile("[.!?\\n\u3002\uff01\uff1f]")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from sidecar.core import api_errors
-from sidecar.core.exchange import Reject
+from sidecar.core.api_errors import Fault
+from sidecar.core.exchange import BodyMode, Direction, Metadata, Reject
 from sidecar.core.schemas import request_schema
-
-if TYPE_CHECKING:
-    from sidecar.core.api_errors import Fault
-    from sidecar.core.exchange import BodyMode, Direction, Metadata
-    from sidecar.model import Decision
+from sidecar.model import Decision
 
 # Where hosts publish what was decided.
 METADATA_NAMESPACE: Final = "portcullis"

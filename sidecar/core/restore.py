@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import msgspec
 
+from sidecar.core.pseudonyms import Pseudonyms, Restored
 from sidecar.model import Decision, Edit, Kind, Segment, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sidecar.core.pseudonyms import Pseudonyms, Restored
 
 
 def restored(

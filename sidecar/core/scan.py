@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
 from sidecar.core.normalise import Bounds, bounds_of, reveal
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sidecar.model import View
+from sidecar.model import View
 
 
 class Gate(msgspec.Struct, frozen=True, gc=False):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from sidecar.core import media
 from sidecar.core.fields import REQUEST_ROLES, Field, Schema
 from sidecar.core.formats import agents, anthropic, bedrock, cohere, gemini, ollama, openai
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = [
     "FORMATS",

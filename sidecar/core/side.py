@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from sidecar.core.answer_stream import AnswerStream
 from sidecar.core.coding import IDENTITY
 from sidecar.core.exchange import (
     NO_EDITS,
     Action,
     BodyMode,
     Continue,
+    Direction,
     HeaderEdits,
     HeadersEvent,
+    Metadata,
     Modes,
     ReplaceBody,
     SendChunk,
 )
 from sidecar.errors import EngineError
-
-if TYPE_CHECKING:
-    from sidecar.core.answer_stream import AnswerStream
-    from sidecar.core.exchange import Direction, Metadata
 
 # Envoy recommends at most 64 KiB for each chunk; the rest is room for framing.
 CHUNK_LIMIT: Final = 62_000

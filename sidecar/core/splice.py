@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sidecar.model import Edit
+from sidecar.model import Edit
 
 
 def apply_edits(text: str, edits: Sequence[Edit]) -> str:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterator
+from typing import Protocol
 
 import msgspec
 
 from sidecar.errors import BodyTooLarge, MalformedBody
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # No provider sends larger events, but for pictures; a frame is the unit that we hold.
 FRAME_LIMIT = 4 * 2**20

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from sidecar.core.confirm import Plan
+from sidecar.core.engine import Engine, Lane
+from sidecar.core.lookout import Lookout, Meter, Watch
 from sidecar.core.prefixes import Live, PrefixAutomaton, Untranslatable, parsed
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sidecar.core.confirm import Plan
-    from sidecar.core.engine import Engine, Lane
-    from sidecar.core.lookout import Lookout, Meter, Watch
-    from sidecar.model import Decision, Finding, Segment
+from sidecar.model import Decision, Finding, Segment
 
 # A match of a rule without a bound, or of a recognizer that does not say, is looked for in this many code points.
 WIDTH_LIMIT = 2048

@@ -6,11 +6,13 @@ A transaction never raises for bad input: it answers `Reject`. What it raises is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
 from sidecar.core import api_errors, body_format, refusal
+from sidecar.core.answer_stream import AnswerStream
 from sidecar.core.api_errors import Fault
 from sidecar.core.coding import IDENTITY, decode
 from sidecar.core.exchange import (
@@ -19,26 +21,22 @@ from sidecar.core.exchange import (
     BodyMode,
     Caller,
     Continue,
+    Direction,
     Event,
     HeaderEdits,
     HeadersEvent,
+    Metadata,
     Modes,
     Reject,
     TrailersEvent,
 )
+from sidecar.core.filter import Filter
 from sidecar.core.lookout import NOTHING, Lookout
 from sidecar.core.modes import safe_modes, unsafe_mode
 from sidecar.core.schemas import Schema, request_schema
 from sidecar.core.side import Phase, Side
 from sidecar.errors import BodyTooLarge, EngineError, InputError, MalformedBody, UnsupportedContent
 from sidecar.model import Decision, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sidecar.core.answer_stream import AnswerStream
-    from sidecar.core.exchange import Direction, Metadata
-    from sidecar.core.filter import Filter
 
 # Requests to it never reach the upstream: they are answered with what reached us.
 SELFTEST_PATH: Final = "/.portcullis/selftest"

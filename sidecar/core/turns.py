@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import msgspec
 
 from sidecar.core.recent import Recent
 from sidecar.model import Edit, Finding, Kind, Segment, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # The rule named where a text was blocked in an earlier turn, and is now gone from the history.
 JUDGED_RULE = "conversation-judged-before"

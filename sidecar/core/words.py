@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from sidecar.core.lookout import ANSWERS
-from sidecar.model import Finding, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from sidecar.model import Segment
+from sidecar.model import Finding, Segment, Verdict
 
 
 class WordWatch:

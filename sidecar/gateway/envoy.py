@@ -10,14 +10,12 @@ import shutil
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
 from sidecar.errors import ConfigError
-
-if TYPE_CHECKING:
-    from sidecar.hosts.listen import TcpAddress
+from sidecar.hosts.listen import TcpAddress
 
 _READY_SECONDS = 30.0
 _POLL_SECONDS = 0.05

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from sidecar.adapters.admin import Admin
 from sidecar.adapters.extproc import ExternalProcessor
+from sidecar.core.filter import Filters
 from sidecar.errors import EngineError
 from sidecar.gateway import bootstrap
 from sidecar.gateway.demo import DemoUpstream
@@ -21,11 +23,6 @@ from sidecar.hosts.listen import Listen, TcpAddress, Tls, UnixAddress, limits_fo
 from sidecar.hosts.plan import Plan
 from sidecar.hosts.supervisor import Supervisor, supervised
 from sidecar.rules.upstreams import Forwarding
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from sidecar.core.filter import Filters
 
 DEMO = "demo"
 _GRACE_SECONDS = 2.0

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import httpx
 import msgspec
 
 from sidecar.core.transaction import SELFTEST_PATH
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _SECONDS = 15.0
 # Above Envoy Gateway's default buffer of 32 KiB, and above Envoy's own of 1 MiB.

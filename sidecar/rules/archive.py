@@ -6,13 +6,10 @@ import gzip
 import io
 import tarfile
 import zlib
+from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from sidecar.errors import BundleError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # The shipped bundle has 300 files and 0.5 MB; a hundred times that is a mistake or an attack.
 MEMBERS_LIMIT = 20_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,9 +18,6 @@ from sidecar.model import TARGETS, Confirm, Pattern, Rule, RuleSet, Verdict
 from sidecar.rules.documents import line_of, load
 from sidecar.rules.schema import ConfirmSchema, Manifest, RuleSchema, Vocabulary
 from sidecar.rules.scoring import read_score
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MANIFEST = "bundle.yaml"
 VOCABULARY = "TAGS.yaml"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from sidecar.model import Decision
-    from sidecar.rules.bundle import Bundle
-    from sidecar.rules.schema import RuleSchema
+from sidecar.model import Decision
+from sidecar.rules.bundle import Bundle
+from sidecar.rules.schema import RuleSchema
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -9,16 +9,13 @@ from __future__ import annotations
 import random
 import re
 import string
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
+from sidecar.core.scan import Gate, Scanner
 from sidecar.rules import regexes
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from sidecar.core.scan import Gate, Scanner
 
 _FILLER = string.ascii_letters + string.digits + "    .,;:-_/\n'\"()[]{}<>|=+*&%$#@!?~"
 _FOREIGN = "éßжящ中文あ한عह\u200b😀"

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from sidecar.core.checks import CHECKS
-from sidecar.core.confirm import match
+from sidecar.core.confirm import Candidate, match
 from sidecar.core.normalise import normalise
-from sidecar.core.scan import scan
-from sidecar.model import View
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from sidecar.core.confirm import Candidate
-    from sidecar.core.plan import GateTable
-    from sidecar.core.scan import Scanner
-    from sidecar.model import Segment
+from sidecar.core.plan import GateTable
+from sidecar.core.scan import Scanner, scan
+from sidecar.model import Segment, View
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import msgspec
 
 from sidecar.errors import BundleError
-from sidecar.rules.shipping import Contents, message
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from sidecar.rules.shipping import Verifier
+from sidecar.rules.shipping import Contents, Verifier, message
 
 State = Literal["development", "staging", "approved", "production", "deprecated", "archived"]
 STATES: tuple[State, ...] = ("development", "staging", "approved", "production", "deprecated", "archived")

@@ -5,20 +5,16 @@ from __future__ import annotations
 import random
 import re
 import string
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from sidecar.errors import BundleError
+from sidecar.model import Rule
 from sidecar.rules import regexes
-from sidecar.rules.bundle import CASELESS, MANIFEST, Document, expand_targets, read_leniently
+from sidecar.rules.bundle import CASELESS, MANIFEST, Document, Reading, expand_targets, read_leniently
 from sidecar.rules.documents import line_of, top_level_keys
 from sidecar.rules.samples import expand
 from sidecar.rules.schema import MatchSchema, RuleSchema
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from sidecar.model import Rule
-    from sidecar.rules.bundle import Reading
 
 # Streamed answers are held back by the widest rule on them; 2,048 holds a long token, and is 500 tokens of delay at most.
 RESPONSE_WIDTH_LIMIT = 2048

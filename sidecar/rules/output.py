@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from sidecar.core.links import LinkWatch
-from sidecar.core.lookout import NOTHING, Lookout
+from sidecar.core.lookout import NOTHING, Lookout, Meter, Watch
 from sidecar.core.meters import LengthMeter, RepetitionMeter
 from sidecar.core.recall import Recall, RecallSettings
 from sidecar.core.words import WordWatch
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
-    from sidecar.core.lookout import Meter, Watch
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Kind = Literal["image", "link", "reference", "html", "css", "autolink", "bare"]

@@ -6,10 +6,8 @@ import importlib
 import math
 import re
 import string
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 # The parse tree has no public name; its shape is covered by the tests of this module.
 _parser: Any = importlib.import_module("re._parser")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -14,9 +15,6 @@ from sidecar.core.scan import Gate
 from sidecar.core.score import ScoreModel
 from sidecar.errors import BundleError
 from sidecar.rules.documents import load
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 MODEL = "score/model.json"
 CONCEPTS = "score/concepts/"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -10,14 +10,10 @@ from sidecar.core.decide import Response, TargetPolicy
 from sidecar.core.engine import Engine, Lane
 from sidecar.core.plan import GateTable, compile_plan
 from sidecar.model import TARGETS, Segment
+from sidecar.rules.bundle import Bundle, Document
 from sidecar.rules.documents import line_of
 from sidecar.rules.samples import expand
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from sidecar.rules.bundle import Bundle, Document
-    from sidecar.rules.schema import CaseSchema
+from sidecar.rules.schema import CaseSchema
 
 _NOISIEST = 4
 

@@ -6,7 +6,8 @@ Pure values and functions; whoever calls brings the cryptography, the clock and 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Mapping
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -14,9 +15,6 @@ from sidecar.errors import BundleError
 from sidecar.rules.bundle import MANIFEST, revision
 from sidecar.rules.documents import load
 from sidecar.rules.schema import Manifest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # Beside the rules, in a folder as in an archive; not a rule file, so the revision does not depend on it.
 ENVELOPE = ".signatures.json"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from sidecar.errors import BundleError
 from sidecar.rules.bundle import MANIFEST
 from sidecar.rules.documents import load
 from sidecar.rules.schema import Manifest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _TEMPLATE = """\
 schema: 1

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-if TYPE_CHECKING:
-    from sidecar.training.table import Table
+from sidecar.training.table import Table
 
 
 class Settings(msgspec.Struct, frozen=True):

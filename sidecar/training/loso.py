@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from sidecar.training.corpus import OWN
 from sidecar.training.fit import Settings, fit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sidecar.training.table import Table
+from sidecar.training.table import Table
 
 # Sources without attacks are left out a few at a time: they only give negatives, and a model costs seconds.
 BENIGN_FOLDS = 5

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import random
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from sidecar.training import ner_lists, ner_sentences
 from sidecar.training.ner_corpus import GENERATED, Example, annotate, cut, put, spans_of, tokenise
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from sidecar.training.ner_sources import Names, PlaceNames
+from sidecar.training.ner_sources import Names, PlaceNames
 
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
 _SLOT = re.compile(r"\{(\w)\}")

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import spacy
 
 from sidecar.backends.ner_component import SEQUENCE_LIMIT
 from sidecar.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 HELD_OUT = "uner-ewt-dev"
 # Programs teach a language model of prose nothing; tweets are in the annotated part already.

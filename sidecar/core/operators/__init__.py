@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from sidecar.core.operators import custom, decrypt, encrypt, hash, keep, mask, pseudonymise, redact, replace  # noqa: A004 - Presidio's name
 from sidecar.core.pseudonyms import Keyring
-
-if TYPE_CHECKING:
-    from sidecar.model import OperatorConfig
+from sidecar.model import OperatorConfig
 
 # An operator takes the entity type and the matched text, and returns what stands in its place.
 Operator = Callable[[str, str], str]

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 # Presidio's own bound: a shorter salt does not keep short values from being guessed.
 LEAST_SALT_BYTES = 16

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from sidecar.core.pseudonyms import STYLES, Keyring, Pseudonyms, Style
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Pseudonymise:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from sidecar.core.transforms.reading import Sign, substitute
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
+from sidecar.core.transforms.reading import Reading, Sign, substitute
 
 SIGNS = (Sign(r"\x1b", literal=False), Sign(r"\\(?:x1b|e|033)\["))
 _ESCAPES = re.compile(

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import string
-from typing import TYPE_CHECKING
 
-from sidecar.core.transforms.reading import Sign, in_place
+from sidecar.core.transforms.reading import Reading, Sign, in_place
 from sidecar.core.transforms.words import ANCHORS, FOREIGN_ANCHORS, FOREIGN_WORDS, FUNCTION_WORDS
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
 
 _MIRROR = str.maketrans(string.ascii_letters, string.ascii_lowercase[::-1] + string.ascii_uppercase[::-1])
 

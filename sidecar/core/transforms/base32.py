@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from sidecar.core.transforms.readable import readable
-from sidecar.core.transforms.reading import Sign, collect
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sidecar.core.transforms.reading import Edit, Reading
+from sidecar.core.transforms.reading import Edit, Reading, Sign, collect
 
 SIGNS = (Sign("[A-Z2-7]{24}", caseless=False),)
 _RUN = re.compile("[A-Z2-7]{16,}={0,6}")

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import binascii
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from sidecar.core.transforms.readable import readable
-from sidecar.core.transforms.reading import Sign, collect
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sidecar.core.transforms.reading import Edit, Reading
+from sidecar.core.transforms.reading import Edit, Reading, Sign, collect
 
 # Bytes below 128 leave marks: of each group of four, the first letter is one of 32, the second and third are, too.
 _ASCII_GROUP = "[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"

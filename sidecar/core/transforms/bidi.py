@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from sidecar.core.transforms.reading import Sign, substitute
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
+from sidecar.core.transforms.reading import Reading, Sign, substitute
 
 SIGNS = (Sign("\u202e", literal=True),)
 _OVERRIDDEN = re.compile("\u202e([^\u202c\u2029\n]+)\u202c?")

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
-from sidecar.core.transforms.reading import Sign, in_place
+from sidecar.core.transforms.reading import Reading, Sign, in_place
 from sidecar.core.transforms.rot13 import shift
 from sidecar.core.transforms.words import ANCHORS
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
 
 _SHIFTS = {shift(word, places): places for word in ANCHORS if len(word) > 5 for places in range(1, 26) if places != 13}
 SIGNS = tuple(Sign(word, literal=True) for word in _SHIFTS)

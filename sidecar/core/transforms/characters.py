@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
 from sidecar.core.transforms.reading import Pieces, Reading, lazily
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
 
 # Where characters with compatibility forms, invisible ones and lookalikes live; ideographs, Hangul syllables and
 # private use have none. Walking only these takes milliseconds at import.

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from sidecar.core.transforms.reading import Sign, substitute
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
+from sidecar.core.transforms.reading import Reading, Sign, substitute
 
 SIGNS = (Sign(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"),)
 _CONTROLS = re.compile(r"[\x0b\x0c]|[\x00-\x08\x0e-\x1f\x7f]+")

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from sidecar.core.transforms.reading import Sign, substitute
+from sidecar.core.transforms.reading import Reading, Sign, substitute
 from sidecar.core.transforms.words import OTHER_LETTERS, are_words
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
 
 _EMOJI = "\u2190-\u21ff\u2300-\u27bf\u2900-\u2bff\U0001f000-\U0001f1e5\U0001f200-\U0001faff"
 SIGNS = (Sign(f"[a-z][{_EMOJI}]"), Sign(f"[{OTHER_LETTERS}][{_EMOJI}]"))

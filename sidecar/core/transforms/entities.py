@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING
 
-from sidecar.core.transforms.reading import Sign, substitute
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
+from sidecar.core.transforms.reading import Reading, Sign, substitute
 
 SIGNS = (Sign("&(?:#[0-9x]|[a-z]{2,8};)"),)
 _REFERENCE = re.compile(r"&(?:#0*+[0-9]{1,7};?|#[xX]0*+[0-9a-fA-F]{1,6};?|[a-zA-Z][a-zA-Z0-9]{1,31};)")

@@ -3,12 +3,8 @@ r"""Decodes escapes of programming languages and mail: \u0069, \u{69}, \x69, \15
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from sidecar.core.transforms.reading import Sign, substitute
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
+from sidecar.core.transforms.reading import Reading, Sign, substitute
 
 SIGNS = (
     Sign(r"\\(?:u\{?[0-9a-f]{2}|x\{?[0-9a-f]|[0-7]{3})"),

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
 
-from sidecar.core.transforms.reading import Sign, rewrite
+from sidecar.core.transforms.reading import Edit, Reading, Sign, rewrite
 from sidecar.core.transforms.vocabulary import VOCABULARY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sidecar.core.transforms.reading import Edit, Reading
 
 _VERBS = "ignore|disregard|forget|override|bypass|reveal|repeat|print|show|tell|give|output|display|write|what"
 _OBJECTS = "all|any|the|your|you|my|me|our|every|previous|prior|above|system|is"

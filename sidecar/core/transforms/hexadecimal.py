@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from sidecar.core.transforms.readable import readable
-from sidecar.core.transforms.reading import Sign, collect
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sidecar.core.transforms.reading import Edit, Reading
+from sidecar.core.transforms.reading import Edit, Reading, Sign, collect
 
 # Both cases are spelled out: a class without regard to case is one that Hyperscan has no fast machine for.
 _HEX = "[0-9A-Fa-f]"

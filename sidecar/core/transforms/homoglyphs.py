@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from sidecar.core.transforms import confusables
 from sidecar.core.transforms.characters import character_class
 from sidecar.core.transforms.reading import Reading, substitute
 from sidecar.core.transforms.words import WORDS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # What Unicode's table does not call confusable and attackers use all the same: Cyrillic, Greek, Armenian.
 _MORE = dict(

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from sidecar.core.transforms.readable import CODE
-from sidecar.core.transforms.reading import Sign, substitute
+from sidecar.core.transforms.reading import Reading, Sign, substitute
 from sidecar.core.transforms.words import WORDS
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
 
 # A digit between letters; `20th` and addresses are none. (`@` counts where the word ends like no domain does.)
 SIGNS = (Sign(r"[a-z][013457$!|][a-z]"), Sign(r"[a-z]@[a-z]{1,4}[ ,!?\n]"), Sign(r"[a-z][013457]{2}[a-z]"))

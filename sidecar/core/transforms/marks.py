@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from sidecar.core.transforms.characters import INTERESTING, table_of
-from sidecar.core.transforms.reading import substitute, then
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sidecar.core.transforms.reading import Reading
+from sidecar.core.transforms.reading import Reading, substitute, then
 
 # Letters with a bar through them have no decomposition.
 _BARRED: Mapping[str, str] = dict(

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from sidecar.core.transforms.reading import Sign, rewrite
+from sidecar.core.transforms.reading import Edit, Reading, Sign, rewrite
 from sidecar.core.transforms.words import OTHER_LETTERS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sidecar.core.transforms.reading import Edit, Reading
 
 SIGNS = (Sign("<!--"), Sign(r"[a-z]</?[a-z]"), Sign(f"[{OTHER_LETTERS}]</?[a-z]"))
 _OPENING = re.compile(r"<!--|</?([a-zA-Z][a-zA-Z0-9]{0,15})(?:\s[^<>]{0,256})?/?>")

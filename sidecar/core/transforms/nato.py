@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from sidecar.core.transforms.reading import Sign, collect
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sidecar.core.transforms.reading import Edit, Reading
+from sidecar.core.transforms.reading import Edit, Reading, Sign, collect
 
 _WORDS = (
     "alfa|alpha|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliett?|kilo|lima|mike|november|oscar|papa|quebec|"

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from sidecar.core.transforms.readable import readable
-from sidecar.core.transforms.reading import Sign, collect
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sidecar.core.transforms.reading import Edit, Reading
+from sidecar.core.transforms.reading import Edit, Reading, Sign, collect
 
 SIGNS = (
     Sign(r"[01]{7,8}[ ,\n]?[01]{7,8}[ ,\n]?[01]{7}"),

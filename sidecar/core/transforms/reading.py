@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from functools import cache
-from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    import re
-    from collections.abc import Callable, Iterable
-
-    Locate = Callable[[int, int], tuple[int, int]]
-    Edit = tuple[int, int, str]
+Locate = Callable[[int, int], tuple[int, int]]
+Edit = tuple[int, int, str]
 
 
 class Reading(msgspec.Struct, frozen=True):

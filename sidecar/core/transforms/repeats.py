@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from sidecar.core.transforms.readable import CODE
-from sidecar.core.transforms.reading import Sign, substitute
+from sidecar.core.transforms.reading import Reading, Sign, substitute
 from sidecar.core.transforms.words import ANCHORS, FOREIGN_ANCHORS, WORDS
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
-
 
 # Cyrillic, Arabic and Devanagari letters.
 _ALPHABETS = (range(0x430, 0x450), range(0x627, 0x64B), range(0x915, 0x93A))

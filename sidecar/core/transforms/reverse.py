@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sidecar.core.transforms.reading import Sign, backwards
+from sidecar.core.transforms.reading import Reading, Sign, backwards
 from sidecar.core.transforms.words import ANCHORS, FOREIGN_ANCHORS, FOREIGN_WORDS, FUNCTION_WORDS
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
 
 
 def disguise(word: str) -> str:

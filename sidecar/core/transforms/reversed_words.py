@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from sidecar.core.transforms import reverse
-from sidecar.core.transforms.reading import substitute
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
+from sidecar.core.transforms.reading import Reading, substitute
 
 SIGNS = reverse.SIGNS
 _TOKEN = re.compile(r"\S+")

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from sidecar.core.transforms.reading import Sign, rewrite
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sidecar.core.transforms.reading import Edit, Reading
+from sidecar.core.transforms.reading import Edit, Reading, Sign, rewrite
 
 _GAP = r"[^A-Za-z0-9]{1,3}"
 # Both cases are spelled out: a class without regard to case is one that Hyperscan has no fast machine for.

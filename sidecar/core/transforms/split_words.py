@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from sidecar.core.transforms.readable import CODE
-from sidecar.core.transforms.reading import Sign, substitute
+from sidecar.core.transforms.reading import Reading, Sign, substitute
 from sidecar.core.transforms.words import ANCHORS, OTHER_LETTERS, are_words
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sidecar.core.transforms.reading import Reading
 
 _SIGN = r"[._\-*~`|/+,:;^=#\\(){}\[\]]"
 # Ordinary words that no text does without; together with the anchors, one of them is split in any split text.

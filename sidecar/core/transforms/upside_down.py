@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sidecar.core.transforms.reading import Sign, backwards
-
-if TYPE_CHECKING:
-    from sidecar.core.transforms.reading import Reading
+from sidecar.core.transforms.reading import Reading, Sign, backwards
 
 _TURNED = {
     "\u0250": "a", "q": "b", "\u0254": "c", "p": "d", "\u01dd": "e", "\u0259": "e", "\u025f": "f", "\u0183": "g",

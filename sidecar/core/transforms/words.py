@@ -5,10 +5,7 @@ Common English words and the vocabulary of instructions to a model; a word that 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
 
 WORDS = frozenset(
     """
