@@ -78,7 +78,8 @@ class PlainArtifacts:
     def tokens(self) -> list[str]:
         """The words and signs of the text; a blank at its end counts, so that every place has a token."""
         tokens = _TOKEN.findall(self._text)
-        return [*tokens, " "] if self._text.endswith(" ") and not self._text.endswith("  ") else tokens
+        lone = self._text.endswith(" ") and not self._text[-2:-1].isspace()
+        return [*tokens, " "] if lone else tokens
 
     @cached_property
     def tokens_indices(self) -> list[int]:

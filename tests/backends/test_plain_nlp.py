@@ -12,14 +12,23 @@ ENGINE = PlainNlpEngine(("en", "de", "xx"))
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "  ", "a  b ", "Dr. O'Hara's e-mail: bob@x.io!\n\nsecond line ", "日本 🎉 naïve", "tab\tand  blanks  "],
+    [
+        "",
+        " ",
+        "  ",
+        "a  b ",
+        "Dr. O'Hara's e-mail: bob@x.io!\n\nsecond line ",
+        "日本 🎉 naïve",
+        "tab\tand  blanks  ",
+        "line \n ",
+    ],
 )
 def test_tokens_stand_where_they_say(text):
     """Every token is the text at its place, in order, without overlap."""
     artifacts = ENGINE.process_text(text, "en")
     places = list(zip(artifacts.tokens, artifacts.tokens_indices, strict=True))
 
-    assert all(text[start : start + len(token)] == token for token, start in places)
+    assert all(start >= 0 and text[start : start + len(token)] == token for token, start in places)
     assert all(start + len(token) <= after for (token, start), (_, after) in itertools.pairwise(places))
     assert artifacts.lemmas == artifacts.tokens
 
