@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import string
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -14,7 +14,6 @@ from sidecar import config
 from sidecar.backends.codings import ALL_DECODERS
 from sidecar.backends.json_forms import form_of
 from sidecar.backends.layered_scanner import LayeredScanner
-from sidecar.backends.ner_recognizer import NamesRecognizer
 from sidecar.backends.operator_tools import operator_tools
 from sidecar.backends.presidio_deferred import DeferredPresidio
 from sidecar.backends.presidio_settings import Settings
@@ -28,7 +27,6 @@ from sidecar.core.operators.pseudonymise import Pseudonymise
 from sidecar.core.plan import GateTable, build_table, compile_plan
 from sidecar.core.prefixes import parsed
 from sidecar.core.pseudonyms import Keyring
-from sidecar.core.scan import Recognizer, Scanner
 from sidecar.core.score import Weigher
 from sidecar.core.streaming import prefixes_of
 from sidecar.core.turns import TurnMemory
@@ -41,6 +39,12 @@ from sidecar.rules.formats import build_formats
 from sidecar.rules.output import build_lookout, build_recall
 from sidecar.rules.policy import Limits, PolicyDocument, Profile, applicable, read_policy, resolve
 from sidecar.settings import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sidecar.backends.ner_recognizer import NamesRecognizer
+    from sidecar.core.scan import Recognizer, Scanner
 
 # Applications and routes come from callers; so many filters are kept, and the rest are made anew.
 _FILTERS_KEPT = 1024

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sidecar.backends.upstream import Answer, Upstreams
 from sidecar.core.upstreams import Asking, Directory, Outbound
 from sidecar.errors import ConfigError
 from sidecar.rules.upstreams import Forwarding, read_upstreams, single
 from sidecar.telemetry import Metrics
+
+if TYPE_CHECKING:
+    from sidecar.backends.upstream import Answer, Upstreams
 
 
 def load_forwarding(upstream: str, upstreams: Path | None) -> Forwarding | None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sidecar.adapters.credentials import Guard
-from sidecar.backends.board_quota import Board
 from sidecar.backends.codings import ALL_DECODERS
 from sidecar.core.gatekeeper import LocalMeters, MeteredGate, Meters, Quotas, Usage
 from sidecar.core.perimeter import Perimeter, Tokens
@@ -20,6 +19,7 @@ from sidecar.rules.perimeter import Application, Jwt, PerimeterDocument, compile
 from sidecar.telemetry import Metrics
 
 if TYPE_CHECKING:
+    from sidecar.backends.board_quota import Board
     from sidecar.backends.redis_quota import Fleet
 
 # The address of the Redis in which a fleet keeps its meters; it may hold a password, so it is no option.

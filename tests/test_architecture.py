@@ -23,11 +23,30 @@ def test_import_contracts_hold():
     [
         (
             "sidecar.cli.serve",
-            {"hyperscan", "sidecar.core.engine", "sidecar.app", "httpx", "grpc", "presidio_analyzer"},
+            {
+                "hyperscan",
+                "sidecar.core.engine",
+                "sidecar.core.scan",
+                "sidecar.app",
+                "httpx",
+                "grpc",
+                "presidio_analyzer",
+            },
         ),
         (
             "sidecar.serve",
-            {"httpx", "jwt", "jsonschema", "regex", "grpc", "spacy", "presidio_analyzer", "opentelemetry"},
+            {
+                "httpx",
+                "jwt",
+                "jsonschema",
+                "regex",
+                "grpc",
+                "spacy",
+                "presidio_analyzer",
+                "opentelemetry",
+                "numpy",
+                "pyqwest",
+            },
         ),
     ],
 )

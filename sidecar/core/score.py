@@ -11,13 +11,16 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sidecar.core.features import features, windows
 from sidecar.core.lexicon import Lexicon, Occurrence, fold, tokenise
-from sidecar.core.scan import Gate, Hits
-from sidecar.model import Finding, Segment
+
+if TYPE_CHECKING:
+    from sidecar.core.scan import Gate, Hits
+    from sidecar.model import Finding, Segment
 
 # Families whose findings speak of an attack on the model, as opposed to data that must not leave.
 ATTACK_FAMILIES = frozenset({"injection", "jailbreak", "extraction", "indirect", "obfuscation", "tokens", "abuse"})
