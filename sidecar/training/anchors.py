@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from sidecar.core.lexicon import Lexicon, fold, tokenise
-from sidecar.training.corpus import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sidecar.training.corpus import Record
 
 # Concepts all of whose words are anchors that no benign text has.
 STRONG = frozenset(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sidecar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Sources that share texts or carriers: leaving one out leaves its relatives out, else the figures flatter.
 FAMILIES = {

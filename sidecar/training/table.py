@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from sidecar.core.features import features, windows
 from sidecar.core.lexicon import Lexicon, fold, tokenise
-from sidecar.training.corpus import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sidecar.training.corpus import Record
 
 # Features are kept that occur in so many windows, and in texts of so many sources.
 ROWS_MINIMUM = 6
