@@ -15,8 +15,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-# A word with what joins it (addresses, hyphens, apostrophes), another sign, or white space that is more than one blank.
-_TOKEN = re.compile(r"\w+(?:[.@'’+\-]+\w+)*|[^\w\s]|\s\s+|[^\S ]")  # noqa: RUF001 - typographic apostrophe
+# A word with what joins it (addresses, hyphens, apostrophes), another sign, or white space that is more than one blank;
+# a blank at the end counts, so that every place has a token.
+_TOKEN = re.compile(r"\w+(?:[.@'’+\-]+\w+)*|[^\w\s]|\s\s+|[^\S ]| \Z")  # noqa: RUF001 - typographic apostrophe
 
 
 class PlainNlpEngine:
@@ -75,22 +76,18 @@ class PlainArtifacts:
         self.scores: list[float] = []
 
     @cached_property
+    def _found(self) -> list[re.Match[str]]:
+        return list(_TOKEN.finditer(self._text))
+
+    @cached_property
     def tokens(self) -> list[str]:
-        """The words and signs of the text; a blank at its end counts, so that every place has a token."""
-        tokens = _TOKEN.findall(self._text)
-        lone = self._text.endswith(" ") and not self._text[-2:-1].isspace()
-        return [*tokens, " "] if lone else tokens
+        """The words and signs of the text."""
+        return [found[0] for found in self._found]
 
     @cached_property
     def tokens_indices(self) -> list[int]:
         """Where each token begins."""
-        starts: list[int] = []
-        text, place = self._text, 0
-        for token in self.tokens:
-            place = text.find(token, place)
-            starts.append(place)
-            place += len(token)
-        return starts
+        return [found.start() for found in self._found]
 
     @property
     def lemmas(self) -> list[str]:
