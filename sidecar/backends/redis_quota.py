@@ -13,13 +13,11 @@ from typing import Any, Literal
 
 import redis
 
+from sidecar.backends.redis_client import connect
 from sidecar.core.gatekeeper import Meters, Quotas, budget_spent, too_many, too_many_at_once
 from sidecar.core.perimeter import Refusal
 from sidecar.core.quota import Budget, Rate
-from sidecar.errors import ConfigError
 
-# A worker waits for Redis itself, so not for long; a network of one machine room answers in half a millisecond.
-TIMEOUT_SECONDS = 0.05
 # Redis that failed is not asked again for so long: not every request is to wait for the time-out.
 PAUSE_SECONDS = 1.0
 # A slot whose worker died is free again after so long; no exchange takes longer.
@@ -105,12 +103,7 @@ class Fleet:
     """
 
     def __init__(self, url: str, *, when_down: WhenDown, clock: Callable[[], float] = time.monotonic) -> None:
-        try:
-            self._redis = redis.Redis.from_url(
-                url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, decode_responses=True
-            )
-        except ValueError:
-            raise ConfigError("SIDECAR_QUOTA_REDIS: no Redis URL") from None
+        self._redis = connect(url, "SIDECAR_QUOTA_REDIS", decode=True)
         self.when_down = when_down
         self._clock = clock
         self._away_until = 0.0

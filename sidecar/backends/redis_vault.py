@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 
 import redis
 
+from sidecar.backends.redis_client import connect
 from sidecar.core.pseudonyms import Sealer
-from sidecar.errors import ConfigError, EngineError
+from sidecar.errors import EngineError
 
 # A conversation that nobody goes on with is forgotten after a day.
 KEEP_SECONDS = 86_400
-# The request waits for the vault; Envoy's whole budget is 200 ms by default.
-TIMEOUT_SECONDS = 0.05
 # Pseudonyms of one conversation; more is no conversation.
 VALUES_LIMIT = 10_000
 
@@ -32,12 +31,7 @@ class RedisVault:
     """
 
     def __init__(self, url: str, sealer: Sealer, key: bytes) -> None:
-        try:
-            self._redis = redis.Redis.from_url(
-                url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, decode_responses=False
-            )
-        except ValueError:
-            raise ConfigError("SIDECAR_PSEUDONYM_VAULT: no Redis URL") from None
+        self._redis = connect(url, "SIDECAR_PSEUDONYM_VAULT", decode=False)
         self._sealer = sealer
         self._key = key
 

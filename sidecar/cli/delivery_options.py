@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sidecar.cli.options import Command, add_options
 from sidecar.settings import Delivery
 
 _OPTIONS = (
@@ -52,11 +52,9 @@ _OPTIONS = (
 )
 
 
-def delivery_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def delivery_options(command: Command) -> Command:
     """Add the options to a command, which takes them as `**rules` and gives them to `delivery_of`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return add_options(command, _OPTIONS)
 
 
 def delivery_of(rules: dict[str, Any], *, push: bool = False) -> Delivery:

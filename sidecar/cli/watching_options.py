@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sidecar.cli.options import Command, add_options
 from sidecar.settings import Watching
 
 _OPTIONS = (
@@ -48,11 +48,9 @@ _OPTIONS = (
 )
 
 
-def watching_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def watching_options(command: Command) -> Command:
     """Add the options to a command, which takes `perimeter` and gives the others, as `**rest`, to `watching_of`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return add_options(command, _OPTIONS)
 
 
 def watching_of(rest: dict[str, Any]) -> Watching:

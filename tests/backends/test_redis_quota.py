@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sidecar.backends import redis_quota
+from sidecar.backends import redis_client, redis_quota
 from sidecar.backends.redis_quota import Fleet, RedisMeters
 from sidecar.core.gatekeeper import LocalMeters, Quotas
 from sidecar.core.perimeter import Refusal
@@ -22,7 +22,7 @@ def shared_server(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
-    monkeypatch.setattr(redis_quota, "TIMEOUT_SECONDS", 10.0)  # a busy machine is no Redis that is away
+    monkeypatch.setattr(redis_client, "TIMEOUT_SECONDS", 10.0)  # a busy machine is no Redis that is away
 
 
 class Clock:

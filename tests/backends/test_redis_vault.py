@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from sidecar.backends import redis_vault
+from sidecar.backends import redis_client, redis_vault
 from sidecar.backends.ciphers import AesSivSealer, hash_key
 from sidecar.backends.operator_tools import operator_tools
 from sidecar.backends.redis_vault import RedisVault
@@ -136,7 +136,7 @@ def test_a_vault_address_that_is_none_is_refused():
 @pytest.fixture
 def real(tmp_path, monkeypatch):
     """A real redis-server, and the tools of an application that uses it."""
-    monkeypatch.setattr(redis_vault, "TIMEOUT_SECONDS", 10.0)  # a busy machine is no Redis that is away
+    monkeypatch.setattr(redis_client, "TIMEOUT_SECONDS", 10.0)  # a busy machine is no Redis that is away
     running = Server(tmp_path).start()
     environment = {"SIDECAR_PSEUDONYM_KEY": "k" * 32, "SIDECAR_PSEUDONYM_VAULT": running.url}
     yield running, operator_tools(environment).keyring
