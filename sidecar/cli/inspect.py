@@ -84,6 +84,7 @@ def _read_text() -> str:
 def _inspect_lines(check: Filter, source: BinaryIO, sink: BinaryIO) -> int:
     code = 0
     for number, raw in enumerate(track(_lines(source), source), 1):
+        line: Line | None = None
         try:
             line = _read_line(raw)
             answer = check.check_text(line.text, line.target)
@@ -94,7 +95,7 @@ def _inspect_lines(check: Filter, source: BinaryIO, sink: BinaryIO) -> int:
             click.secho(f"error: {message}", fg="red", err=True)
             # The line keeps its place, and nobody takes a line that was not read for a clean one.
             refusal: dict[str, object] = {
-                "id": None,
+                "id": line.id if line else None,
                 "verdict": "block",
                 "score": 0.0,
                 "findings": [],

@@ -44,6 +44,15 @@ def test_json_lines_keep_order_and_report_bad_lines():
     assert "line 2" in out[1]["error"]
 
 
+def test_line_of_an_unknown_target_keeps_its_id():
+    """Whoever sent it finds it again among the answers."""
+    ran = run("--jsonl", stdin=b'{"id": 4, "text": "fine", "target": "nobody"}')
+    out = json.loads(ran.stdout)
+
+    assert (ran.returncode, out["id"], out["verdict"]) == (1, 4, "block")
+    assert "unknown target" in out["error"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
